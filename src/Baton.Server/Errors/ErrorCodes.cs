@@ -1,0 +1,21 @@
+namespace Baton.Server.Errors;
+
+/// <summary>
+/// Every error code of Baton, in one table. 1xxx: command line and projects, 2xxx: durable execution, 3xxx: flows.
+/// Each code has a page in Pages/CODE.md; a code is never given a second meaning.
+/// </summary>
+public static class ErrorCodes
+{
+    public const string Usage = "BT1001";
+    public const string ServerUnreachable = "BT1002";
+    public const string NotFound = "BT1003";
+    public const string Refused = "BT1004";
+    public const string AlreadyExists = "BT1005";
+    public const string InvalidInput = "BT1006";
+    public const string WorkflowNotCompleted = "BT1007";
+    public const string Unsupported = "BT1008";
+    public const string Unauthenticated = "BT1009";
+    public const string Interrupted = "BT1010";
+    public const string Unexpected = "BT1011";
+    public const string UnknownCode = "BT1012";
+}
