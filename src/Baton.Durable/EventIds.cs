@@ -1,0 +1,17 @@
+namespace Baton.Durable;
+
+/// <summary>
+/// Every log event id of this project, so that an id is used once and can be searched for. Hundreds belong to folders.
+/// </summary>
+internal static class EventIds
+{
+    // Hosting
+    public const int ServerStarted = 100;
+    public const int ServerStopped = 101;
+    public const int UnexpectedError = 102;
+    public const int StoreUnavailable = 103;
+    public const int ApiKeyRefused = 104;
+    public const int PollLimitReached = 105;
+    public const int OversizedRequest = 106;
+    public const int ListensWithoutKeys = 107;
+}
