@@ -18,7 +18,7 @@ internal sealed class CliConsole(TextWriter stdout, TextWriter stderr, OutputFor
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private static readonly JsonSerializerOptions OneLine = new() { Encoder = Indented.Encoder };
+    internal static readonly JsonSerializerOptions OneLine = new() { Encoder = Indented.Encoder };
 
     private readonly IAnsiConsole ansi = Create(stdout, System.Console.IsOutputRedirected);
     private readonly IAnsiConsole ansiError = Create(stderr, System.Console.IsErrorRedirected);
