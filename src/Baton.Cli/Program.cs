@@ -1,12 +1,16 @@
 using System.CommandLine;
 using Baton.Cli;
 using Baton.Cli.Verbs;
+using Baton.Cli.Verbs.Servers;
+using Baton.Cli.Verbs.TaskQueues;
 using Baton.Cli.Verbs.Workflows;
 
 var root = new RootCommand("Baton: durable automation in one process.")
 {
+    ServerNoun.Create(),
+    WorkflowNoun.Create(),
+    TaskQueueNoun.Create(),
     ExplainVerb.Create(),
     VersionVerb.Create(),
-    WorkflowNoun.Create(),
 };
-return await CliApp.RunAsync(root, args);
+return await CliApp.RunAsync(root, ServerNoun.ExpandBareForm(args));

@@ -18,4 +18,5 @@ public static class ErrorCodes
     public const string Interrupted = "BT1010";
     public const string Unexpected = "BT1011";
     public const string UnknownCode = "BT1012";
+    public const string CannotListen = "BT1013";
 }
