@@ -90,7 +90,7 @@ public sealed partial class DurableServer : IAsyncDisposable
     private static WebApplication Build(DurableServerOptions options, DurableHost host, ILoggerFactory loggers)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<ILoggerFactory>(new QuietLoggers(loggers));
         builder.Services.AddLogging();
         builder.Services.AddRoutingCore();
         // The process belongs to whoever embeds the server: signals and the console are not ours to handle.
