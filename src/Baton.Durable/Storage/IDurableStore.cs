@@ -34,9 +34,11 @@ internal interface IDurableStore : IAsyncDisposable
 
     /// <summary>
     /// Housekeeping off the commit path: folds the write-ahead log into the main file and gives free pages back to the file system.
-    /// Called from the committer between batches. Interruptible by a kill at any point without loss.
+    /// Called from the committer between batches. Interruptible by a kill at any point without loss. Does a bounded piece of work, cheap
+    /// when there is nothing to do; true when another call would find more (a large history to purge, pages to give back).
     /// </summary>
-    void Maintain();
+    /// <exception cref="StoreException">The medium refused; nothing is lost.</exception>
+    bool Maintain();
 
     StoreStatistics GetStatistics();
 }
@@ -85,8 +87,10 @@ internal interface IVisibilityReader
 {
     /// <summary>
     /// One page of records that match. Default order: open ones first, then by close time descending, then start time
-    /// descending, then run key; a query's own ORDER BY replaces it. <paramref name="after"/> is the opaque position that the last page returned.
+    /// descending, then run key descending; a query's own ORDER BY replaces it. <paramref name="after"/> is the opaque position that the
+    /// last page returned, empty for the first page; <see cref="VisibilityPage.Next"/> is empty after the last.
     /// </summary>
+    /// <exception cref="Visibility.VisibilityQueryException">The position was changed, or is of a list in another order.</exception>
     VisibilityPage List(EntityKind kind, string namespaceId, Visibility.VisibilityQuery query, int pageSize, ReadOnlyMemory<byte> after);
 
     long Count(EntityKind kind, string namespaceId, Visibility.VisibilityQuery query);
@@ -115,7 +119,7 @@ internal enum EntityKind
     NexusOperation = 5,
 }
 
-/// <param name="RunKey">Given by the engine, ascending, never reused.</param>
+/// <param name="RunKey">Given by the engine, ascending, never reused. Kind, namespace, id and run id are those of the first write of the key.</param>
 /// <param name="Id">Workflow id, schedule id, activity id ...</param>
 /// <param name="State">Serialized state machine (see Protos/state.proto).</param>
 internal sealed record EntityRecord(long RunKey, EntityKind Kind, string NamespaceId, string Id, string RunId, byte[] State);

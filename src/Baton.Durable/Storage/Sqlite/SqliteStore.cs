@@ -1,0 +1,247 @@
+using SQLitePCL;
+
+namespace Baton.Durable.Storage.Sqlite;
+
+/// <summary>The durable store in one SQLite file.</summary>
+/// <remarks>
+/// <para><b>Files.</b> <c>NAME</c> is the database; <c>NAME-wal</c> the write-ahead log, part of the database until it is folded in;
+/// <c>NAME-shm</c> the index of the log, made anew at need; <c>NAME.lock</c> empty, locked while a server runs.</para>
+/// <para><b>Tables</b> (see <see cref="SqliteSchema"/>), each group with a writer and a reader of its own:
+/// <c>entities current_runs wakes</c> in <see cref="EntityWriter"/>; <c>history doomed_histories</c> in <see cref="HistoryWriter"/>;
+/// <c>visibility visibility_values</c> in <see cref="VisibilityWriter"/>; <c>documents</c> in <see cref="DocumentWriter"/>. Namespaces and
+/// search attributes are small numbers in rows (<see cref="NameTable"/>). Times are 100 ns ticks since 0001-01-01 UTC.</para>
+/// <para><b>Invariants.</b></para>
+/// <list type="bullet">
+/// <item>One connection writes, on one thread at a time; readers have connections of their own and see whole commits only. A read is one
+/// statement, so it sees one commit.</item>
+/// <item>A commit is one transaction and one sync of the log. The file itself is written by checkpoints only, which never lose anything:
+/// until one is done and synced, the log holds every page of it.</item>
+/// <item>What the writers keep in memory about the tables (names, highest keys, doomed runs) is what a rollback leaves: after one, it is
+/// read anew.</item>
+/// <item>A commit that failed is gone for good. When the very sync failed, its frames may stand complete in the log and would come back
+/// with a restart; so the next thing written is a mark over them, before any other batch.</item>
+/// </list>
+/// </remarks>
+internal sealed class SqliteStore : IDurableStore
+{
+    // SQLITE_DBSTATUS_CACHE_WRITE: pages this connection wrote, to the log as long as it does not checkpoint.
+    private const int PagesWritten = 9;
+
+    // A checkpoint costs two syncs whatever its size; at 4 MB of log it is cheap per commit and the log stays small.
+    private const int CheckpointFrames = 1_024;
+
+    // The log of a server whose Maintain is never called stops growing here (128 MB).
+    private const int CheckpointFramesForced = 32_768;
+
+    // Free pages kept for the next writes, and how many are given back in one go.
+    private const int FreePagesKept = 256;
+    private const int VacuumBite = 1_024;
+
+    private readonly FileLock _lock;
+    private readonly SqliteConnection _writer;
+    private readonly ReaderPool _readers;
+    private readonly NameTable _namespaces;
+    private readonly NameTable _attributes;
+    private readonly EntityWriter _entityWriter;
+    private readonly HistoryWriter _historyWriter;
+    private readonly VisibilityWriter _visibilityWriter;
+    private readonly DocumentWriter _documentWriter;
+    private long _framesSinceCheckpoint;
+    private bool _mustOverwriteLog;
+
+    private SqliteStore(string path, FileLock fileLock, SqliteConnection writer)
+    {
+        _lock = fileLock;
+        _writer = writer;
+        _readers = new ReaderPool(path);
+        _namespaces = new NameTable(writer, "namespaces");
+        _attributes = new NameTable(writer, "attributes");
+        _entityWriter = new EntityWriter(writer, _namespaces);
+        _historyWriter = new HistoryWriter(writer);
+        _visibilityWriter = new VisibilityWriter(writer, _namespaces, _attributes);
+        _documentWriter = new DocumentWriter(writer);
+        Entities = new EntityReader(_readers, _namespaces);
+        Histories = new HistoryReader(_readers);
+        Visibility = new VisibilityReader(_readers, _namespaces, _attributes);
+        Documents = new DocumentReader(_readers);
+    }
+
+    public IEntityReader Entities { get; }
+
+    public IHistoryReader Histories { get; }
+
+    public IVisibilityReader Visibility { get; }
+
+    public IDocumentReader Documents { get; }
+
+    /// <summary>Opens the file, makes it when it is not there, and brings a file of an older release up to this one.</summary>
+    /// <exception cref="StoreException">Another server runs on it, it is of another program or a newer release, or the disk refused.</exception>
+    public static SqliteStore Open(string path)
+    {
+        path = Path.GetFullPath(path);
+        FileLock fileLock = FileLock.Take(path);
+        SqliteConnection? writer = null;
+        try
+        {
+            writer = new SqliteConnection(path);
+            SqliteSchema.Migrate(writer);
+            writer.Execute(SqliteSchema.WriterSettings);
+            var store = new SqliteStore(path, fileLock, writer);
+            // The log that a killed server left: fold it in now, while nobody waits for a commit.
+            store.Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
+            return store;
+        }
+        catch
+        {
+            writer?.Dispose();
+            fileLock.Dispose();
+            throw;
+        }
+    }
+
+    public void Commit(WriteBatch batch)
+    {
+        if (batch.IsEmpty)
+            return;
+        if (_mustOverwriteLog)
+            OverwriteLog();
+        InTransaction(() =>
+        {
+            _entityWriter.Apply(batch);
+            _historyWriter.Apply(batch);
+            _visibilityWriter.Apply(batch);
+            _documentWriter.Apply(batch);
+            CrashPoints.Hit(CrashPoints.BeforeCommit);
+        });
+        CrashPoints.Hit(CrashPoints.AfterCommit);
+        if (_framesSinceCheckpoint >= CheckpointFramesForced)
+            TryCheckpoint();
+    }
+
+    public bool Maintain()
+    {
+        if (_historyWriter.HasDoomed)
+            InTransaction(() => _historyWriter.Purge());
+        bool surplus = GiveBackFreePages();
+        if (_framesSinceCheckpoint >= CheckpointFrames)
+            Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
+        return surplus || _historyWriter.HasDoomed;
+    }
+
+    public StoreStatistics GetStatistics()
+    {
+        using ReaderPool.Lease reader = _readers.Rent();
+        SqliteConnection connection = reader.Connection;
+        long pageSize = connection.Scalar("PRAGMA page_size");
+        using SqliteStatement history = reader.Begin("SELECT count(*), coalesce(sum(length(events)), 0) FROM history WHERE run_key NOT IN (SELECT run_key FROM doomed_histories)");
+        history.Step();
+        return new StoreStatistics(
+            FileBytes: LengthOf(_writer.Path),
+            LogBytes: LengthOf(_writer.Path + "-wal"),
+            FreeBytes: connection.Scalar("PRAGMA freelist_count") * pageSize,
+            Entities: connection.Scalar("SELECT count(*) FROM entities"),
+            HistoryBatches: history.Long(0),
+            HistoryBytes: history.Long(1));
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _readers.Dispose();
+        // Leaves one file behind, and nothing to recover at the next start. Where it fails, the log holds everything.
+        try
+        {
+            Checkpoint(raw.SQLITE_CHECKPOINT_TRUNCATE);
+        }
+        catch (StoreException)
+        {
+        }
+        _writer.Dispose();
+        _lock.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private void InTransaction(Action write)
+    {
+        bool committing = false;
+        try
+        {
+            _writer.Prepare("BEGIN IMMEDIATE").Begin().Run();
+            write();
+            committing = true;
+            _writer.Prepare("COMMIT").Begin().Run();
+        }
+        catch
+        {
+            _mustOverwriteLog |= committing;
+            Rollback();
+            throw;
+        }
+        finally
+        {
+            CountFrames();
+        }
+        _namespaces.Committed();
+        _attributes.Committed();
+    }
+
+    private void Rollback()
+    {
+        if (_writer.InTransaction)
+            raw.sqlite3_exec(_writer.Db, "ROLLBACK");
+        _namespaces.RolledBack();
+        _attributes.RolledBack();
+        _entityWriter.Reload();
+        _historyWriter.Reload();
+        _visibilityWriter.Reload();
+    }
+
+    private void OverwriteLog()
+    {
+        InTransaction(() => _writer.Prepare("INSERT INTO meta (key, value) VALUES ('failed_commits', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1").Begin().Run());
+        _mustOverwriteLog = false;
+    }
+
+    /// <summary>True when there is more to give back.</summary>
+    private bool GiveBackFreePages()
+    {
+        long surplus = _writer.Scalar("PRAGMA freelist_count") - FreePagesKept;
+        // Not for a handful: a run that ends frees pages which the next one takes again.
+        if (surplus < FreePagesKept)
+            return false;
+        _writer.Prepare(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"PRAGMA incremental_vacuum({VacuumBite})")).Begin().Run();
+        CountFrames();
+        // The file itself shrinks with the next checkpoint.
+        if (surplus - VacuumBite < FreePagesKept)
+            _framesSinceCheckpoint = Math.Max(_framesSinceCheckpoint, CheckpointFrames);
+        return surplus - VacuumBite >= FreePagesKept;
+    }
+
+    private void Checkpoint(int mode)
+    {
+        CrashPoints.HitSoon(CrashPoints.DuringCheckpoint);
+        _writer.Check(raw.sqlite3_wal_checkpoint_v2(_writer.Db, "main", mode, out int frames, out int done));
+        // Frames behind a reader's snapshot wait for the next time.
+        _framesSinceCheckpoint = Math.Max(0, frames - done);
+    }
+
+    // After a commit that is durable: whatever happens here is no failure of that commit.
+    private void TryCheckpoint()
+    {
+        try
+        {
+            Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
+        }
+        catch (StoreException)
+        {
+            // The log goes on growing and the next Maintain reports the same failure.
+        }
+    }
+
+    private void CountFrames()
+    {
+        raw.sqlite3_db_status(_writer.Db, PagesWritten, out int pages, out _, resetFlg: 1);
+        _framesSinceCheckpoint += pages;
+    }
+
+    private static long LengthOf(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;
+}

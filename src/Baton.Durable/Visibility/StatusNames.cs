@@ -1,0 +1,35 @@
+using System.Globalization;
+using Baton.Durable.Storage;
+using Temporalio.Api.Enums.V1;
+
+namespace Baton.Durable.Visibility;
+
+/// <summary>Names of <c>ExecutionStatus</c> as queries write them: <c>Running</c>, or <c>WORKFLOW_EXECUTION_STATUS_RUNNING</c>.</summary>
+internal static class StatusNames
+{
+    public static string NameOf(EntityKind kind, long status) =>
+        EnumOf(kind) is { } names && Enum.GetName(names, (int)status) is { } name ? name : status.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The number of a status name; null when the kind has no status of that name.</summary>
+    public static long? NumberOf(EntityKind kind, string name)
+    {
+        if (EnumOf(kind) is not { } names)
+            return null;
+        string prefix = kind == EntityKind.Workflow ? "WORKFLOW_EXECUTION_STATUS_" : "ACTIVITY_EXECUTION_STATUS_";
+        bool screaming = name.StartsWith(prefix, StringComparison.Ordinal);
+        string plain = screaming ? name[prefix.Length..].Replace("_", "", StringComparison.Ordinal) : name;
+        // A number in quotes is no name, though Enum.Parse would take it.
+        if (plain.Length == 0 || !char.IsAsciiLetter(plain[0]) || plain.Contains(','))
+            return null;
+        return Enum.TryParse(names, plain, ignoreCase: screaming, out object? value) && Enum.IsDefined(names, value) ? (int)value : null;
+    }
+
+    public static IEnumerable<string> All(EntityKind kind) => EnumOf(kind) is { } names ? Enum.GetNames(names).Where(name => name != "Unspecified") : [];
+
+    private static Type? EnumOf(EntityKind kind) => kind switch
+    {
+        EntityKind.Workflow or EntityKind.Schedule or EntityKind.Batch => typeof(WorkflowExecutionStatus),
+        EntityKind.Activity => typeof(ActivityExecutionStatus),
+        _ => null,
+    };
+}

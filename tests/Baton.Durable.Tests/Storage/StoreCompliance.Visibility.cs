@@ -1,0 +1,172 @@
+using Baton.Durable.Storage;
+using Baton.Durable.Visibility;
+using Xunit;
+
+namespace Baton.Durable.Tests.Storage;
+
+/// <summary>Lists, counts and pages.</summary>
+public abstract partial class StoreCompliance
+{
+    [Fact]
+    public void A_visibility_record_comes_back_as_written()
+    {
+        VisibilityRecord written = Samples.Full(1);
+        Commit(batch => batch.Visibility[1] = written);
+        Samples.AssertSame(written, Store.Visibility.Get(1)!);
+        Samples.AssertSame(written, Assert.Single(List("").Records));
+
+        VisibilityRecord open = Samples.Record(2);
+        Commit(batch => batch.Visibility[2] = open);
+        Samples.AssertSame(open, Store.Visibility.Get(2)!);
+    }
+
+    [Fact]
+    public void An_update_changes_what_queries_find()
+    {
+        (string, AttributeType)[] custom = [("Color", AttributeType.Keyword), ("Words", AttributeType.Text)];
+        VisibilityRecord record = Samples.Record(1) with { Attributes = Samples.Attributes(("Color", Samples.Keyword("red")), ("Words", Samples.Text("one two"))) };
+        Commit(batch => batch.Visibility[1] = record);
+        record = record with { Status = 2, CloseTime = Samples.Time(50), Attributes = Samples.Attributes(("Color", Samples.Keyword("blue"))) };
+        Commit(batch => batch.Visibility[1] = record);
+        Samples.AssertSame(record, Store.Visibility.Get(1)!);
+        Assert.Equal(0, Count("Color = 'red'", custom));
+        Assert.Equal(0, Count("Words = 'two'", custom));
+        Assert.Equal(1, Count("Color = 'blue' AND ExecutionStatus = 'Completed'", custom));
+
+        // What never changes in the life of a run may still be corrected.
+        record = record with { Id = "renamed", StartTime = Samples.Time(-500), ParentId = "p" };
+        Commit(batch => batch.Visibility[1] = record);
+        Samples.AssertSame(record, Store.Visibility.Get(1)!);
+        Assert.Equal(1, Count("Color = 'blue' AND WorkflowId = 'renamed' AND ParentWorkflowId = 'p'", custom));
+
+        Commit(batch => batch.Visibility[1] = null);
+        Assert.Null(Store.Visibility.Get(1));
+        Assert.Equal(0, Count("Color = 'blue'", custom));
+    }
+
+    [Fact]
+    public void The_default_order_is_open_first_then_latest_closed_then_latest_started()
+    {
+        Commit(batch =>
+        {
+            batch.Visibility[1] = Samples.Record(1) with { StartTime = Samples.Time(1), CloseTime = Samples.Time(10) };
+            batch.Visibility[2] = Samples.Record(2) with { StartTime = Samples.Time(2) };
+            batch.Visibility[3] = Samples.Record(3) with { StartTime = Samples.Time(3), CloseTime = Samples.Time(20) };
+            batch.Visibility[4] = Samples.Record(4) with { StartTime = Samples.Time(4) };
+            batch.Visibility[5] = Samples.Record(5) with { StartTime = Samples.Time(5), CloseTime = Samples.Time(20) };
+            batch.Visibility[6] = Samples.Record(6) with { StartTime = Samples.Time(5), CloseTime = Samples.Time(20) };
+            batch.Visibility[7] = Samples.Record(7) with { NamespaceId = "other" };
+            batch.Visibility[8] = Samples.Record(8) with { Kind = EntityKind.Schedule };
+        });
+        Assert.Equal([4, 2, 6, 5, 3, 1], Keys(List("").Records));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("ORDER BY StartTime")]
+    [InlineData("ORDER BY CloseTime ASC, WorkflowId DESC")]
+    [InlineData("ORDER BY Score")]
+    [InlineData("ORDER BY Score DESC, Color")]
+    [InlineData("Score > 1 ORDER BY ParentWorkflowId DESC")]
+    public void Pages_of_any_order_neither_repeat_nor_miss_while_records_come_and_go(string query)
+    {
+        (string, AttributeType)[] custom = [("Score", AttributeType.Double), ("Color", AttributeType.Keyword)];
+        var random = new Random(3);
+        Commit(batch =>
+        {
+            for (int i = 1; i <= 60; i++)
+                batch.Visibility[i] = Samples.Random(random, i);
+        });
+        long[] whole = Keys(List(query, custom).Records);
+        Assert.True(whole.Length > 20);
+        var paged = new List<long>();
+        ReadOnlyMemory<byte> next = default;
+        long added = 1_000;
+        do
+        {
+            VisibilityPage page = Store.Visibility.List(EntityKind.Workflow, "ns", Samples.Query(query, custom), 7, next);
+            paged.AddRange(Keys(page.Records));
+            next = page.Next;
+            // A record comes somewhere, and one that was already listed goes.
+            Commit(batch =>
+            {
+                batch.Visibility[added] = Samples.Random(random, added);
+                batch.Visibility[paged[^1]] = null;
+            });
+            added++;
+        }
+        while (!next.IsEmpty);
+        Assert.Equal(whole, paged.Where(key => key < 1_000));
+        Assert.Equal(paged.Distinct(), paged);
+    }
+
+    [Fact]
+    public void A_position_that_was_changed_or_is_of_another_list_is_refused()
+    {
+        Commit(batch =>
+        {
+            for (int i = 1; i <= 5; i++)
+                batch.Visibility[i] = Samples.Record(i);
+        });
+        ReadOnlyMemory<byte> next = Page("ns", "", default).Next;
+        for (int i = 0; i < next.Length; i++)
+        {
+            byte[] changed = next.ToArray();
+            changed[i] ^= 1;
+            Assert.Throws<VisibilityQueryException>(() => Page("ns", "", changed));
+        }
+        Assert.Throws<VisibilityQueryException>(() => Page("ns", "", next[..^1]));
+        Assert.Throws<VisibilityQueryException>(() => Page("ns", "", new byte[] { 1 }));
+        Assert.Throws<VisibilityQueryException>(() => Page("other", "", next));
+        Assert.Throws<VisibilityQueryException>(() => Page("ns", "ORDER BY StartTime", next));
+
+        VisibilityPage Page(string namespaceId, string query, ReadOnlyMemory<byte> after) =>
+            Store.Visibility.List(EntityKind.Workflow, namespaceId, Samples.Query(query), 2, after);
+    }
+
+    [Fact]
+    public void The_last_page_has_no_next()
+    {
+        Commit(batch =>
+        {
+            for (int i = 1; i <= 4; i++)
+                batch.Visibility[i] = Samples.Record(i);
+        });
+        VisibilityPage page = Store.Visibility.List(EntityKind.Workflow, "ns", VisibilityQuery.All, 4, default);
+        Assert.Equal(4, page.Records.Count);
+        Assert.True(page.Next.IsEmpty);
+        Assert.Empty(Store.Visibility.List(EntityKind.Workflow, "never", VisibilityQuery.All, 4, default).Records);
+    }
+
+    [Fact]
+    public void Groups_are_counted()
+    {
+        (string, AttributeType)[] custom = [("Color", AttributeType.Keyword)];
+        Commit(batch =>
+        {
+            for (int i = 1; i <= 6; i++)
+            {
+                batch.Visibility[i] = Samples.Record(i) with
+                {
+                    Status = i <= 4 ? 1 : 2,
+                    Attributes = i % 2 == 0 ? Samples.Attributes(("Color", Samples.Keyword("red"))) : Samples.Attributes(),
+                };
+            }
+        });
+        Assert.Equal(["Completed: 2", "Running: 4"], Groups("GROUP BY ExecutionStatus"));
+        Assert.Equal([": 3", "red: 3"], Groups("GROUP BY Color"));
+        Assert.Equal([",Completed: 1", ",Running: 2", "red,Completed: 1", "red,Running: 2"], Groups("WorkflowId STARTS_WITH 'id' GROUP BY Color, ExecutionStatus"));
+        Assert.Empty(Store.Visibility.CountGroups(EntityKind.Workflow, "never", Samples.Query("GROUP BY ExecutionStatus")));
+
+        IEnumerable<string> Groups(string query) => Store.Visibility.CountGroups(EntityKind.Workflow, "ns", Samples.Query(query, custom))
+            .Select(group => $"{string.Join(',', group.Values.Select(value => value?.Value))}: {group.Count}").Order(StringComparer.Ordinal);
+    }
+
+    private VisibilityPage List(string query, params (string, AttributeType)[] custom) =>
+        Store.Visibility.List(EntityKind.Workflow, "ns", Samples.Query(query, custom), 1_000, default);
+
+    private long Count(string query, params (string, AttributeType)[] custom) =>
+        Store.Visibility.Count(EntityKind.Workflow, "ns", Samples.Query(query, custom));
+
+    private static long[] Keys(IEnumerable<VisibilityRecord> records) => [.. records.Select(record => record.RunKey)];
+}
