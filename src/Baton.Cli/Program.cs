@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Baton.Cli;
 using Baton.Cli.Verbs;
+using Baton.Cli.Verbs.Configs;
+using Baton.Cli.Verbs.Schedules;
 using Baton.Cli.Verbs.Servers;
 using Baton.Cli.Verbs.TaskQueues;
 using Baton.Cli.Verbs.Workflows;
@@ -9,7 +11,9 @@ var root = new RootCommand("Baton: durable automation in one process.")
 {
     ServerNoun.Create(),
     WorkflowNoun.Create(),
+    ScheduleNoun.Create(),
     TaskQueueNoun.Create(),
+    ConfigNoun.Create(),
     ExplainVerb.Create(),
     VersionVerb.Create(),
 };

@@ -28,15 +28,6 @@ internal sealed class WorkflowStartOptions
     private readonly Option<float?> fairnessWeight = new("--fairness-weight") { Description = "Weight of the fairness key." };
 
     private readonly InputOptions input = new();
-    private readonly bool required;
-
-    /// <param name="required">False where a change may leave the workflow as it is.</param>
-    public WorkflowStartOptions(bool required = true)
-    {
-        this.required = required;
-        type.Required = required;
-        taskQueue.Required = required;
-    }
 
     public void AddTo(Command command)
     {
@@ -50,8 +41,6 @@ internal sealed class WorkflowStartOptions
         }
         input.AddTo(command);
     }
-
-    public bool Given(ParseResult parsed) => required || parsed.GetResult(type) is not null || parsed.GetResult(taskQueue) is not null;
 
     public StartWorkflowExecutionRequest Request(ServerCall call)
     {
