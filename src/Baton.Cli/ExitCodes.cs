@@ -29,8 +29,8 @@ internal static class ExitCodes
 
     public static int Of(string errorCode) => errorCode switch
     {
-        ErrorCodes.Usage or ErrorCodes.InvalidInput => Usage,
-        ErrorCodes.ServerUnreachable or ErrorCodes.Unauthenticated => Unreachable,
+        ErrorCodes.Usage or ErrorCodes.InvalidInput or ErrorCodes.InvalidProject => Usage,
+        ErrorCodes.ServerUnreachable or ErrorCodes.Unauthenticated or ErrorCodes.ProjectNotUp => Unreachable,
         ErrorCodes.NotFound or ErrorCodes.UnknownCode => NotFound,
         ErrorCodes.WorkflowNotCompleted => NotCompleted,
         ErrorCodes.Unexpected => Unexpected,

@@ -9,10 +9,12 @@ using Baton.Cli.Verbs.Workflows;
 
 var root = new RootCommand("Baton: durable automation in one process.")
 {
+    UpVerb.Create(),
     ServerNoun.Create(),
     WorkflowNoun.Create(),
     ScheduleNoun.Create(),
     TaskQueueNoun.Create(),
+    ProcessNoun.Create(),
     ConfigNoun.Create(),
     ExplainVerb.Create(),
     VersionVerb.Create(),

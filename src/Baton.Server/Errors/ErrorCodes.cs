@@ -19,4 +19,9 @@ public static class ErrorCodes
     public const string Unexpected = "BT1011";
     public const string UnknownCode = "BT1012";
     public const string CannotListen = "BT1013";
+    public const string NoProject = "BT1014";
+    public const string InvalidProject = "BT1015";
+    public const string AlreadyUp = "BT1016";
+    public const string PrepareFailed = "BT1017";
+    public const string ProjectNotUp = "BT1018";
 }

@@ -1,0 +1,16 @@
+namespace Baton.Server;
+
+/// <summary>Every log event id of this project. Hundreds belong to folders.</summary>
+internal static class EventIds
+{
+    // Processes
+    public const int ProcessStarted = 1100;
+    public const int ProcessExited = 1101;
+    public const int ProcessNotStarted = 1102;
+    public const int ProcessStopped = 1103;
+    public const int LeftoverKilled = 1104;
+    public const int ProcessIgnoresStop = 1105;
+
+    // Control
+    public const int RestartRequested = 1200;
+}
