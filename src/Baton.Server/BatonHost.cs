@@ -7,12 +7,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Baton.Server;
 
-/// <param name="Port">In place of the project's port; 0 for a free one.</param>
-/// <param name="DatabasePath">In place of DATA/baton.db.</param>
+/// <param name="Output">Gets what the project's processes print.</param>
 public sealed record BatonHostOptions(ILoggerFactory Loggers, TimeProvider Time, ProcessOutput Output)
 {
+    /// <summary>In place of the project's port; 0 for a free one.</summary>
     public ushort? Port { get; init; }
 
+    /// <summary>In place of DATA/baton.db.</summary>
     public string? DatabasePath { get; init; }
 }
 

@@ -136,6 +136,7 @@ internal sealed partial class SupervisedProcess(ProjectProcess process, ProcessR
         while (process.When is { } path && !Path.Exists(path))
         {
             Set(ProcessState.Waiting, null, status.Restarts);
+            Answer(started: false);
             await Task.Delay(PathCheck, time, stop);
         }
     }

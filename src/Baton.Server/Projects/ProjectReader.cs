@@ -231,7 +231,7 @@ public sealed partial class ProjectReader
         return Reference().Replace(text, match =>
         {
             var name = match.Groups["name"].Value;
-            if (variable(name) is { Length: > 0 } value)
+            if (Value(name) is { Length: > 0 } value)
             {
                 return value;
             }
@@ -242,6 +242,14 @@ public sealed partial class ProjectReader
             return match.Groups["default"].Value;
         });
     }
+
+    // What the project's processes will have as well.
+    private string? Value(string name) => name switch
+    {
+        "BATON_PROJECT" => folder,
+        "BATON_DATA" => Path.Combine(folder, ".baton"),
+        _ => variable(name),
+    };
 
     private static string At(YamlNode node) => $"line {node.Start.Line}, column {node.Start.Column}";
 

@@ -1,0 +1,6 @@
+namespace Web;
+
+public static class Greeting
+{
+    public static string For(string name) => $"Hello, {name}.";
+}
