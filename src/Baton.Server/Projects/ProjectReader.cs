@@ -33,7 +33,7 @@ public sealed partial class ProjectReader
     private readonly string folder;
     private readonly string file;
     private readonly Func<string, string?> variable;
-    private readonly List<string> problems = [];
+    private readonly List<(Mark At, string Text)> problems = [];
 
     private ProjectReader(string folder, Func<string, string?> variable)
     {
@@ -57,7 +57,7 @@ public sealed partial class ProjectReader
         return reader.problems.Count == 0
             ? project
             : throw new BatonException(
-                ErrorCodes.InvalidProject, $"{reader.file} has {reader.problems.Count} problem(s)", string.Join('\n', reader.problems), "correct the lines that are named");
+                ErrorCodes.InvalidProject, $"{reader.file} has {reader.problems.Count} problem(s)", reader.Problems(), "correct the lines that are named");
     }
 
     private Project ReadFile()
@@ -67,9 +67,9 @@ public sealed partial class ProjectReader
         var server = Mapping(root, "server");
         Check(server, "server", "port", "namespace");
         var processes = Mapping(root, "processes");
-        if (processes.Children.Count == 0)
+        if (processes.Children.Count == 0 && problems.Count == 0)
         {
-            problems.Add($"{At(root)}: `processes` names no process");
+            Problem(root, "`processes` names no process");
         }
         return new Project(
             Text(root, "name") ?? Path.GetFileName(folder),
@@ -92,11 +92,11 @@ public sealed partial class ProjectReader
             {
                 return root;
             }
-            problems.Add("line 1: the file must hold one mapping");
+            problems.Add((new Mark(0, 1, 1), "the file must hold one mapping"));
         }
         catch (YamlException exception)
         {
-            problems.Add($"line {exception.Start.Line}, column {exception.Start.Column}: {exception.Message}");
+            problems.Add((exception.Start, exception.Message));
         }
         return [];
     }
@@ -106,24 +106,24 @@ public sealed partial class ProjectReader
         if (node is not YamlMappingNode process)
         {
             process = [];
-            problems.Add($"{At(node)}: process {name} must be a mapping with `run`");
+            Problem(node, $"process {name} must be a mapping with `run`");
         }
         Check(process, $"process {name}", "run", "folder", "environment", "when", "ready");
         if (!ProcessName().IsMatch(name))
         {
-            problems.Add($"{At(node)}: process name {name} may have letters, digits, - and _ only");
+            Problem(node, $"process name {name} may have letters, digits, - and _ only");
         }
         var environment = Mapping(process, "environment").Children
             .ToDictionary(entry => ((YamlScalarNode)entry.Key).Value!, entry => Scalar(entry.Value, "a value of environment"), StringComparer.Ordinal);
         var ready = Text(process, "ready");
         if (!Uri.TryCreate(ready, UriKind.Absolute, out var readyUri) && ready is not null)
         {
-            problems.Add($"{At(process.Children["ready"])}: `ready` must be an http address");
+            Problem(process.Children["ready"], "`ready` must be an http address");
         }
         var runFolder = Path.Combine(folder, Text(process, "folder") ?? "");
         if (!process.Children.TryGetValue("run", out var run))
         {
-            problems.Add($"{At(node)}: process {name} has no `run`");
+            Problem(node, $"process {name} has no `run`");
             run = new YamlScalarNode("");
         }
         return new ProjectProcess(
@@ -144,7 +144,7 @@ public sealed partial class ProjectReader
     {
         if (node is not YamlMappingNode hint)
         {
-            problems.Add($"{At(node)}: an entry of `next` must have `say` and `run`");
+            Problem(node, "an entry of `next` must have `say` and `run`");
             return new("", "");
         }
         Check(hint, "an entry of `next`", "say", "run");
@@ -160,7 +160,7 @@ public sealed partial class ProjectReader
         }
         if (!ushort.TryParse(text, out var port))
         {
-            problems.Add($"{At(server.Children["port"])}: `port` must be 0 to 65535, not {text}");
+            Problem(server.Children["port"], $"`port` must be 0 to 65535, not {text}");
         }
         return port;
     }
@@ -195,7 +195,7 @@ public sealed partial class ProjectReader
     {
         foreach (var key in node.Children.Keys.OfType<YamlScalarNode>().Where(key => !keys.Contains(key.Value)))
         {
-            problems.Add($"{At(key)}: {what} knows no `{key.Value}`; it takes {string.Join(", ", keys)}");
+            Problem(key, $"{what} knows no `{key.Value}`; it takes {string.Join(", ", keys)}");
         }
     }
 
@@ -215,7 +215,7 @@ public sealed partial class ProjectReader
         }
         if (node is not T typed)
         {
-            problems.Add($"{At(node)}: `{key}` must be {form}");
+            Problem(node, $"`{key}` must be {form}");
             return null;
         }
         return typed;
@@ -225,7 +225,7 @@ public sealed partial class ProjectReader
     {
         if (node is not YamlScalarNode { Value: { } text })
         {
-            problems.Add($"{At(node)}: {what} must be a text");
+            Problem(node, $"{what} must be a text");
             return "";
         }
         return Reference().Replace(text, match =>
@@ -237,7 +237,7 @@ public sealed partial class ProjectReader
             }
             if (!match.Groups["default"].Success)
             {
-                problems.Add($"{At(node)}: the variable {name} is not set; give it, or a default: ${{{name}:-default}}");
+                Problem(node, $"the variable {name} is not set; give it, or a default: ${{{name}:-default}}");
             }
             return match.Groups["default"].Value;
         });
@@ -251,7 +251,11 @@ public sealed partial class ProjectReader
         _ => variable(name),
     };
 
-    private static string At(YamlNode node) => $"line {node.Start.Line}, column {node.Start.Column}";
+    private void Problem(YamlNode node, string text) => problems.Add((node.Start, text));
+
+    private string Problems() => string.Join('\n', problems
+        .OrderBy(problem => problem.At)
+        .Select(problem => $"line {problem.At.Line}, column {problem.At.Column}: {problem.Text}"));
 
     [GeneratedRegex(@"\$\{(?<name>[A-Za-z_][A-Za-z0-9_]*)(?<fallback>:-(?<default>[^}]*))?\}")]
     private static partial Regex Reference();

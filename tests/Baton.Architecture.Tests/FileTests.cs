@@ -1,0 +1,51 @@
+using System.Text.RegularExpressions;
+
+namespace Baton.Architecture.Tests;
+
+public sealed partial class FileTests
+{
+    private const int LongestFile = 600;
+
+    [Fact]
+    public void No_file_is_too_long_to_be_read_at_once() => Assert.Empty(
+        Repository.Sources.Select(source => (source.Key, Lines: source.Value.Count(letter => letter == '\n'))).Where(file => file.Lines > LongestFile));
+
+    [Fact]
+    public void No_file_is_dead()
+    {
+        var words = Repository.Sources.ToDictionary(source => source.Key, source => Word().EnumerateMatchesAsSet(source.Value));
+        var dead = Repository.Sources
+            .Where(source => Path.GetFileName(source.Key) != "Program.cs")
+            .Where(source => Declared(source.Value) is { Count: > 0 } declared
+                && !words.Any(other => other.Key != source.Key && other.Value.Overlaps(declared)))
+            .Select(source => source.Key);
+        Assert.Empty(dead);
+    }
+
+    [Fact]
+    public void Nothing_is_left_for_later() => Assert.Empty(
+        Repository.Sources
+            .Where(source => Unfinished().IsMatch(source.Value))
+            .Select(source => source.Key));
+
+    /// <summary>The types of a file, and the extension methods through which a static class is used.</summary>
+    private static HashSet<string> Declared(string text) =>
+        [.. TypeDeclaration().Matches(text).Concat(ExtensionMethod().Matches(text)).Select(match => match.Groups["name"].Value)];
+
+    [GeneratedRegex(@"\b(?:class|struct|interface|enum|record|delegate\s+\S+)\s+(?:class\s+|struct\s+)?(?<name>[A-Z]\w*)")]
+    private static partial Regex TypeDeclaration();
+
+    [GeneratedRegex(@"static\s+[^\n(=]*?\b(?<name>[A-Z]\w*)(?:<[^(]*>)?\(\s*this\s")]
+    private static partial Regex ExtensionMethod();
+
+    [GeneratedRegex(@"\bTODO\b|\bFIXME\b|\bHACK\b|NotImplementedException")]
+    private static partial Regex Unfinished();
+
+    [GeneratedRegex(@"\w+")]
+    private static partial Regex Word();
+}
+
+internal static class RegexExtensions
+{
+    public static HashSet<string> EnumerateMatchesAsSet(this Regex regex, string text) => [.. regex.Matches(text).Select(match => match.Value)];
+}
