@@ -1,0 +1,489 @@
+using Baton.Durable.Hosting;
+using Baton.Durable.Matching;
+using Baton.Durable.State;
+using Baton.Durable.Storage;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging;
+
+namespace Baton.Durable.Engine;
+
+/// <summary>
+/// The engine without its threads: state machines in memory, the batch that is being filled, matching and wake-ups.
+/// </summary>
+/// <remarks>
+/// Invariants:
+/// <list type="number">
+/// <item>All of it is touched from one thread, the loop (or a test that plays the loop).</item>
+/// <item>Memory may be ahead of the disk by the batch being filled and the one being committed, never by more. No reply is
+/// released before its batch, and with it all earlier ones, is on disk.</item>
+/// <item>Tasks for workers and wake-ups are functions of entity state. They are looked at again after each step for the entities it touched,
+/// and read from the wake index at start.</item>
+/// <item>When a commit fails, or a transition breaks its word, everything that is not on disk is forgotten (<see cref="Reset"/>) and the
+/// callers that waited for it get UNAVAILABLE: the same path as a start after a crash.</item>
+/// </list>
+/// </remarks>
+internal sealed class EngineCore
+{
+    private const int CacheLimit = 10_000;
+
+    private readonly IDurableStore store;
+    private readonly ILogger logger;
+    private readonly Dictionary<EntityKind, Func<EngineCore, EntityRecord, Entity>> factories = [];
+    private readonly Dictionary<long, Entity> cache = [];
+    private readonly Dictionary<string, long> runIds = [];
+    private readonly Dictionary<(EntityKind, string, string), (long? RunKey, Batch Batch)> current = [];
+    private readonly WakeQueue wakes = new();
+    private readonly HashSet<long> busy = [];
+
+    // Run keys whose deletion is not yet on disk.
+    private readonly HashSet<long> deleting = [];
+    private readonly List<TaskRef> collected = [];
+    private long nextRunKey;
+    private long lastNow;
+    private long useCounter;
+    private bool loaded;
+
+    public EngineCore(IDurableStore store, EngineClock clock, EngineLimits limits, ILogger logger)
+    {
+        this.store = store;
+        this.logger = logger;
+        Clock = clock;
+        Limits = limits;
+        Matcher = new Matcher();
+        Namespaces = new NamespaceRegistry();
+    }
+
+    public EngineClock Clock { get; }
+
+    public EngineLimits Limits { get; }
+
+    public IDurableStore Store => store;
+
+    public Matcher Matcher { get; }
+
+    public NamespaceRegistry Namespaces { get; }
+
+    public Batch Batch { get; private set; } = new();
+
+    /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
+    public bool IsIdle => busy.Count == 0;
+
+    /// <summary>Called with the store after each load, for parts that keep documents in memory.</summary>
+    public event Action<IDocumentReader>? Loaded;
+
+    /// <summary>An entity closed in this step, before the batch is handed over. Schedules listen for the runs they started.</summary>
+    public event Action<Step, Entity>? Closed;
+
+    public void Register(EntityKind kind, Func<EngineCore, EntityRecord, Entity> load) => factories.Add(kind, load);
+
+    public void RaiseClosed(Step step, Entity entity) => Closed?.Invoke(step, entity);
+
+    /// <summary>Reads what start-up needs: namespaces, other documents and the wake index.</summary>
+    /// <exception cref="StoreException">The store cannot be read.</exception>
+    public void Load()
+    {
+        loaded = false;
+        Namespaces.Load(store.Documents);
+        Loaded?.Invoke(store.Documents);
+        nextRunKey = Math.Max(nextRunKey, store.Entities.MaxRunKey() + 1);
+        foreach (var wake in store.Entities.LoadWakes())
+        {
+            if (wake.WakeAt is { } at)
+            {
+                wakes.Set(wake.RunKey, at >= long.MaxValue / Instant.Millisecond ? Instant.Never : at * Instant.Millisecond);
+            }
+
+            if (wake.Dispatch.Length > 0)
+            {
+                foreach (var task in DispatchList.Parser.ParseFrom(wake.Dispatch).Tasks)
+                {
+                    Matcher.Restore(task);
+                }
+            }
+        }
+
+        loaded = true;
+    }
+
+    /// <summary>Applies one command. A refusal goes to <paramref name="reply"/>; anything unexpected resets the engine.</summary>
+    public void Execute(Action<Step> apply, Reply? reply)
+    {
+        if (!EnsureLoaded(reply))
+        {
+            return;
+        }
+
+        var step = NewStep();
+        try
+        {
+            apply(step);
+            Settle(step);
+        }
+        catch (ServiceException refusal) when (!step.HasChanged)
+        {
+            step.TakeTouched();
+            reply?.Reject(refusal);
+        }
+        catch (StoreException failure)
+        {
+            EngineLog.StoreFailed(logger, failure);
+            reply?.Reject(ServiceErrors.Unavailable(failure.Message));
+            Reset(failure);
+        }
+#pragma warning disable CA1031 // a broken transition must not take the server with it
+        catch (Exception broken)
+#pragma warning restore CA1031
+        {
+            EngineLog.TransitionBroke(logger, broken);
+            reply?.Reject(ServiceErrors.Internal("The server gave up this request after an internal error; it changed nothing."));
+            Reset(broken);
+        }
+    }
+
+    /// <summary>Wakes what is due. Returns false when nothing was.</summary>
+    public bool FireDue(int limit)
+    {
+        if (!loaded)
+        {
+            return false;
+        }
+
+        var now = Clock.Now();
+        var fired = 0;
+        while (fired < limit && wakes.TryTake(now, out var runKey))
+        {
+            fired++;
+            Execute(
+                step =>
+                {
+                    if (Load(runKey) is { } entity)
+                    {
+                        entity.OnWake(step);
+                        step.TouchVolatile(entity);
+                    }
+                },
+                null);
+        }
+
+        return fired > 0;
+    }
+
+    public long NextWakeAt() => loaded ? wakes.NextAt() : Instant.Never;
+
+    /// <summary>Hands over the filled batch, or null when nothing waits. State is serialized here, once for each entity in the batch.</summary>
+    public Batch? TakeBatch()
+    {
+        if (Batch.IsEmpty)
+        {
+            return null;
+        }
+
+        var batch = Batch;
+        foreach (var entity in batch.Dirty.Values)
+        {
+            Write(entity, batch);
+        }
+
+        Batch = new Batch();
+        return batch;
+    }
+
+    /// <summary>The batch is on disk: what it pinned may leave memory.</summary>
+    public void Committed(Batch batch)
+    {
+        deleting.ExceptWith(batch.Deleted);
+        foreach (var entity in batch.Dirty.Values)
+        {
+            entity.InFlight--;
+        }
+
+        foreach (var key in batch.Writes.Current.Keys)
+        {
+            if (current.TryGetValue(key, out var entry) && ReferenceEquals(entry.Batch, batch))
+            {
+                current.Remove(key);
+            }
+        }
+
+        Trim();
+    }
+
+    /// <summary>
+    /// Forgets everything that is not on disk and starts over from there. Pollers stay; other callers get UNAVAILABLE.
+    /// </summary>
+    public void Reset(Exception reason)
+    {
+        var answer = ServiceErrors.Unavailable("The server could not write to its database: " + reason.Message);
+        foreach (var reply in Batch.Replies)
+        {
+            reply.Reject(answer);
+        }
+
+        Batch = new Batch();
+        foreach (var entity in cache.Values)
+        {
+            entity.Abandon(answer);
+        }
+
+        cache.Clear();
+        runIds.Clear();
+        current.Clear();
+        wakes.Clear();
+        busy.Clear();
+        deleting.Clear();
+        Matcher.ClearTasks();
+        loaded = false;
+        EnsureLoaded(null);
+    }
+
+    /// <summary>The server stops: everybody who still waits is told.</summary>
+    public void Stop(Exception reason)
+    {
+        foreach (var entity in cache.Values)
+        {
+            entity.Abandon(reason);
+        }
+
+        Matcher.Stop(reason);
+    }
+
+    public Entity? Load(long runKey)
+    {
+        if (cache.TryGetValue(runKey, out var entity))
+        {
+            entity.LastUse = ++useCounter;
+            return entity;
+        }
+
+        if (Batch.Writes.Entities.TryGetValue(runKey, out var pending) && pending is null)
+        {
+            return null;
+        }
+
+        if (deleting.Contains(runKey) || store.Entities.Load(runKey) is not { } record)
+        {
+            return null;
+        }
+
+        entity = factories[record.Kind](this, record);
+        cache.Add(runKey, entity);
+        runIds[entity.RunId] = runKey;
+        entity.LastUse = ++useCounter;
+
+        return entity;
+    }
+
+    public long? FindCurrent(EntityKind kind, string namespaceId, string id) =>
+        current.TryGetValue((kind, namespaceId, id), out var entry) ? entry.RunKey : store.Entities.FindCurrent(kind, namespaceId, id);
+
+    public long? FindRun(EntityKind kind, string namespaceId, string id, string runId)
+    {
+        if (runIds.TryGetValue(runId, out var key) && cache.TryGetValue(key, out var entity))
+        {
+            return entity.Kind == kind && entity.NamespaceId == namespaceId && (id.Length == 0 || entity.Id == id) ? key : null;
+        }
+
+        return store.Entities.FindRun(kind, namespaceId, id, runId) is { } found && !deleting.Contains(found) ? found : null;
+    }
+
+    public long NewRunKey() => nextRunKey++;
+
+    public void SetCurrent(EntityKind kind, string namespaceId, string id, long? runKey)
+    {
+        current[(kind, namespaceId, id)] = (runKey, Batch);
+        Batch.Writes.Current[(kind, namespaceId, id)] = runKey;
+    }
+
+    internal void Insert(Entity entity)
+    {
+        cache.Add(entity.RunKey, entity);
+        runIds[entity.RunId] = entity.RunKey;
+        entity.LastUse = ++useCounter;
+    }
+
+    internal void Delete(Entity entity)
+    {
+        entity.Abandon(ServiceErrors.NotFound("The execution was deleted."));
+        var writes = Batch.Writes;
+        cache.Remove(entity.RunKey);
+        runIds.Remove(entity.RunId);
+        wakes.Remove(entity.RunKey);
+        busy.Remove(entity.RunKey);
+        Batch.Dirty.Remove(entity.RunKey);
+        entity.IsDirty = false;
+        writes.Entities[entity.RunKey] = null;
+        writes.Wakes[entity.RunKey] = null;
+        writes.Visibility[entity.RunKey] = null;
+        writes.History.RemoveAll(item => item.RunKey == entity.RunKey);
+        writes.HistoryDeletes.Add(entity.RunKey);
+        deleting.Add(entity.RunKey);
+        Batch.Deleted.Add(entity.RunKey);
+        if (FindCurrent(entity.Kind, entity.NamespaceId, entity.Id) == entity.RunKey)
+        {
+            SetCurrent(entity.Kind, entity.NamespaceId, entity.Id, null);
+        }
+    }
+
+    private Step NewStep()
+    {
+        lastNow = Math.Max(lastNow, Clock.Now());
+        return new Step(this, lastNow);
+    }
+
+    /// <summary>
+    /// Until nothing is touched any more: new tasks of touched entities are offered to waiting workers, wake-ups are set.
+    /// A task that finds a worker is started within this same step, so that scheduling and starting share one commit.
+    /// </summary>
+    private void Settle(Step step)
+    {
+        while (step.Touched.Count > 0)
+        {
+            foreach (var entity in step.TakeTouched())
+            {
+                if (entity.IsDirty && Batch.Dirty.TryAdd(entity.RunKey, entity))
+                {
+                    entity.InFlight++;
+                }
+
+                if (!cache.ContainsKey(entity.RunKey))
+                {
+                    continue;
+                }
+
+                wakes.Set(entity.RunKey, entity.NextWake(step.Now));
+                SetBusy(entity);
+                Offer(step, entity);
+            }
+        }
+    }
+
+    private void Offer(Step step, Entity entity)
+    {
+        collected.Clear();
+        entity.CollectTasks(step.Now, collected);
+        if (collected.Count == 0)
+        {
+            if (entity.Offered.Count > 0)
+            {
+                entity.Offered = [];
+            }
+
+            return;
+        }
+
+        var offered = new HashSet<(TaskKind, long, int, int, string, string)>(collected.Count);
+        List<TaskRef>? fresh = null;
+        foreach (var task in collected)
+        {
+            var key = KeyOf(task);
+            offered.Add(key);
+            if (!entity.Offered.Contains(key))
+            {
+                (fresh ??= []).Add(task);
+            }
+        }
+
+        entity.Offered = offered;
+        foreach (var task in fresh ?? [])
+        {
+            Matcher.Offer(step, task);
+        }
+    }
+
+    private static (TaskKind, long, int, int, string, string) KeyOf(TaskRef task) =>
+        (task.Kind, task.Id, task.Attempt, task.Stamp, task.Queue, task.BuildId);
+
+    private void SetBusy(Entity entity)
+    {
+        if (entity.IsBusy)
+        {
+            busy.Add(entity.RunKey);
+        }
+        else
+        {
+            busy.Remove(entity.RunKey);
+        }
+    }
+
+    private void Write(Entity entity, Batch batch)
+    {
+        entity.IsDirty = false;
+        var writes = batch.Writes;
+        writes.Entities[entity.RunKey] = new EntityRecord(entity.RunKey, entity.Kind, entity.NamespaceId, entity.Id, entity.RunId, entity.Serialize());
+        entity.WriteMore(writes);
+        if (entity.IsVisibilityDirty)
+        {
+            entity.IsVisibilityDirty = false;
+            writes.Visibility[entity.RunKey] = entity.ToVisibility();
+        }
+
+        if (!entity.IsOpen)
+        {
+            writes.Wakes[entity.RunKey] = null;
+            return;
+        }
+
+        collected.Clear();
+        entity.CollectTasks(lastNow, collected);
+        byte[] dispatch = collected.Count == 0 ? [] : new DispatchList { Tasks = { collected } }.ToByteArray();
+        var wake = entity.NextWake(lastNow);
+        long? wakeAt = wake == Instant.Never ? null : Instant.ToUnixMilliseconds(wake);
+        if (entity.WrittenWake is not { } written || written.WakeAt != wakeAt || !written.Dispatch.AsSpan().SequenceEqual(dispatch))
+        {
+            writes.Wakes[entity.RunKey] = new WakeRecord(entity.RunKey, wakeAt, dispatch);
+            entity.WrittenWake = (wakeAt, dispatch);
+        }
+    }
+
+    private void Trim()
+    {
+        if (cache.Count <= CacheLimit)
+        {
+            return;
+        }
+
+        var leaving = cache.Values.Where(static entity => entity.InFlight == 0 && !entity.IsDirty && !entity.IsPinned)
+            .OrderBy(static entity => entity.LastUse).Take(cache.Count - (CacheLimit * 3 / 4)).ToList();
+        foreach (var entity in leaving)
+        {
+            cache.Remove(entity.RunKey);
+            runIds.Remove(entity.RunId);
+        }
+    }
+
+    private bool EnsureLoaded(Reply? reply)
+    {
+        if (loaded)
+        {
+            return true;
+        }
+
+        try
+        {
+            wakes.Clear();
+            Matcher.ClearTasks();
+            Load();
+            return true;
+        }
+        catch (StoreException failure)
+        {
+            EngineLog.StoreFailed(logger, failure);
+            reply?.Reject(ServiceErrors.Unavailable(failure.Message));
+            return false;
+        }
+    }
+}
+
+/// <summary>What one group commit holds: the writes, the answers that wait for it, the entities it pins.</summary>
+internal sealed class Batch
+{
+    public WriteBatch Writes { get; } = new();
+
+    public List<Reply> Replies { get; } = [];
+
+    public Dictionary<long, Entity> Dirty { get; } = [];
+
+    public List<long> Deleted { get; } = [];
+
+    public bool IsEmpty => Replies.Count == 0 && Dirty.Count == 0 && Writes.IsEmpty;
+}

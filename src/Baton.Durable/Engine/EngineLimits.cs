@@ -1,0 +1,46 @@
+namespace Baton.Durable.Engine;
+
+/// <summary>Limits of Temporal's defaults. Sizes in bytes.</summary>
+internal sealed record EngineLimits
+{
+    public int BlobSize { get; init; } = 2 * 1024 * 1024;
+
+    public int MemoSize { get; init; } = 2 * 1024 * 1024;
+
+    public int IdLength { get; init; } = 1000;
+
+    public int HistoryEvents { get; init; } = 51_200;
+
+    public long HistorySize { get; init; } = 50L * 1024 * 1024;
+
+    public int SuggestContinueAsNewEvents { get; init; } = 4096;
+
+    public long SuggestContinueAsNewSize { get; init; } = 4L * 1024 * 1024;
+
+    public int PendingActivities { get; init; } = 2000;
+
+    public int PendingChildren { get; init; } = 2000;
+
+    public int PendingNexusOperations { get; init; } = 2000;
+
+    public int Signals { get; init; } = 10_000;
+
+    public int UpdatesInFlight { get; init; } = 10;
+
+    public int UpdatesTotal { get; init; } = 2000;
+
+    public int Callbacks { get; init; } = 2000;
+
+    /// <summary>How long a sticky queue may go without a poll before its worker counts as gone.</summary>
+    public TimeSpan StickyPollAge { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>An empty poll answer goes out after this, before the 70 s deadline of SDKs.</summary>
+    public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Waits for history, updates and queries answer after this with what there is.</summary>
+    public TimeSpan LongWait { get; init; } = TimeSpan.FromSeconds(20);
+
+    public TimeSpan DefaultTaskTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    public TimeSpan MaxTaskTimeout { get; init; } = TimeSpan.FromSeconds(120);
+}

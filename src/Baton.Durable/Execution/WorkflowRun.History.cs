@@ -1,0 +1,211 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.State;
+using Google.Protobuf;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.History.V1;
+
+namespace Baton.Durable.Execution;
+
+/// <summary>
+/// The history of a run: appending, and buffering while a worker has a workflow task.
+/// </summary>
+/// <remarks>
+/// A worker that has a workflow task decides on what it saw. Events from outside that come meanwhile are buffered without an id and
+/// appended when the task is over, after what the worker decided. Ids that point at buffered events (the started event of an activity, a
+/// child or a Nexus operation) are filled in then.
+/// </remarks>
+internal sealed partial class WorkflowRun
+{
+    private const int TailLimit = 1000;
+
+    private readonly List<HistoryEvent> unsaved = [];
+
+    // The newest events as objects, so that a workflow task is answered without reading the store.
+    private readonly List<HistoryEvent> tail = [];
+    private long tailFrom;
+
+    public long NextEventId => S.NextEventId;
+
+    /// <summary>Events from this id on are in memory.</summary>
+    public long TailFrom => tailFrom;
+
+    /// <summary>Callers of GetWorkflowExecutionHistory that wait for an event at or after an id, or for the close event.</summary>
+    public List<HistoryWaiter> HistoryWaiters { get; } = [];
+
+    /// <summary>Appends an event with the next id. An event never changes after this.</summary>
+    public HistoryEvent Append(Step step, HistoryEvent item)
+    {
+        item.EventId = S.NextEventId++;
+        item.EventTime ??= Instant.ToTimestamp(step.Now);
+        item.TaskId = item.EventId;
+        S.HistorySize += item.CalculateSize();
+        unsaved.Add(item);
+        tail.Add(item);
+        if (tail.Count > TailLimit)
+        {
+            tail.RemoveRange(0, tail.Count - (TailLimit / 2));
+            tailFrom = tail[0].EventId;
+        }
+
+        step.Touch(this);
+        NotifyHistory(step);
+        return item;
+    }
+
+    /// <summary>
+    /// Appends an event that comes from outside of the workflow task, or buffers it while a worker has one. True when it was appended.
+    /// </summary>
+    public bool AppendOrBuffer(Step step, HistoryEvent item)
+    {
+        if (!IsWorkflowTaskStarted)
+        {
+            Append(step, item);
+            ScheduleWorkflowTask.MakeNormalAfterNewEvent(step, this);
+            return true;
+        }
+
+        // Buffered events are on disk, so the task that they wait for must be there too.
+        ScheduleWorkflowTask.WriteSpeculative(step, this);
+        item.EventTime ??= Instant.ToTimestamp(step.Now);
+        S.Buffered.Add(new BufferedEvent { Event = item.ToByteString() });
+        step.Touch(this);
+        return false;
+    }
+
+    /// <summary>Appends what was buffered. True when there was anything.</summary>
+    public bool FlushBuffered(Step step)
+    {
+        if (S.Buffered.Count == 0)
+        {
+            return false;
+        }
+
+        var events = S.Buffered.Select(static buffered => HistoryEvent.Parser.ParseFrom(buffered.Event)).ToList();
+        S.Buffered.Clear();
+        var activityStarts = new Dictionary<long, long>();
+        foreach (var item in events)
+        {
+            LinkToStarted(item, activityStarts);
+            Append(step, item);
+            switch (item.EventType)
+            {
+                case EventType.ActivityTaskStarted:
+                    activityStarts[item.ActivityTaskStartedEventAttributes.ScheduledEventId] = item.EventId;
+                    break;
+                case EventType.ChildWorkflowExecutionStarted:
+                    var initiated = item.ChildWorkflowExecutionStartedEventAttributes.InitiatedEventId;
+                    activityStarts[initiated] = item.EventId;
+                    if (S.Children.TryGetValue(initiated, out var child))
+                    {
+                        child.StartedEventId = item.EventId;
+                    }
+
+                    break;
+                case EventType.NexusOperationStarted:
+                    if (S.NexusOperations.TryGetValue(item.NexusOperationStartedEventAttributes.ScheduledEventId, out var operation))
+                    {
+                        operation.StartedEventId = item.EventId;
+                    }
+
+                    break;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Parsed copies of what is buffered.</summary>
+    public IEnumerable<HistoryEvent> BufferedEvents() => S.Buffered.Select(static buffered => HistoryEvent.Parser.ParseFrom(buffered.Event));
+
+    /// <summary>Events of memory from an id on, or false when some of them are only in the store.</summary>
+    public bool TryGetTail(long fromEventId, out List<HistoryEvent> events)
+    {
+        if (fromEventId < tailFrom)
+        {
+            events = [];
+            return false;
+        }
+
+        events = fromEventId - tailFrom >= tail.Count ? [] : tail.GetRange((int)(fromEventId - tailFrom), tail.Count - (int)(fromEventId - tailFrom));
+        return true;
+    }
+
+    /// <summary>Lets go of events below an id: no worker asks for them without reading the store.</summary>
+    public void TrimTail(long belowEventId)
+    {
+        var drop = (int)Math.Clamp(belowEventId - tailFrom, 0, tail.Count);
+        if (drop > 0)
+        {
+            tail.RemoveRange(0, drop);
+            tailFrom += drop;
+        }
+    }
+
+    private static void LinkToStarted(HistoryEvent item, Dictionary<long, long> starts)
+    {
+        switch (item.EventType)
+        {
+            case EventType.ActivityTaskCompleted:
+                var completed = item.ActivityTaskCompletedEventAttributes;
+                completed.StartedEventId = starts.GetValueOrDefault(completed.ScheduledEventId, completed.StartedEventId);
+                break;
+            case EventType.ActivityTaskFailed:
+                var failed = item.ActivityTaskFailedEventAttributes;
+                failed.StartedEventId = starts.GetValueOrDefault(failed.ScheduledEventId, failed.StartedEventId);
+                break;
+            case EventType.ActivityTaskTimedOut:
+                var timedOut = item.ActivityTaskTimedOutEventAttributes;
+                timedOut.StartedEventId = starts.GetValueOrDefault(timedOut.ScheduledEventId, timedOut.StartedEventId);
+                break;
+            case EventType.ActivityTaskCanceled:
+                var canceled = item.ActivityTaskCanceledEventAttributes;
+                canceled.StartedEventId = starts.GetValueOrDefault(canceled.ScheduledEventId, canceled.StartedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionCompleted:
+                var childCompleted = item.ChildWorkflowExecutionCompletedEventAttributes;
+                childCompleted.StartedEventId = starts.GetValueOrDefault(childCompleted.InitiatedEventId, childCompleted.StartedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionFailed:
+                var childFailed = item.ChildWorkflowExecutionFailedEventAttributes;
+                childFailed.StartedEventId = starts.GetValueOrDefault(childFailed.InitiatedEventId, childFailed.StartedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionCanceled:
+                var childCanceled = item.ChildWorkflowExecutionCanceledEventAttributes;
+                childCanceled.StartedEventId = starts.GetValueOrDefault(childCanceled.InitiatedEventId, childCanceled.StartedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionTimedOut:
+                var childTimedOut = item.ChildWorkflowExecutionTimedOutEventAttributes;
+                childTimedOut.StartedEventId = starts.GetValueOrDefault(childTimedOut.InitiatedEventId, childTimedOut.StartedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionTerminated:
+                var childTerminated = item.ChildWorkflowExecutionTerminatedEventAttributes;
+                childTerminated.StartedEventId = starts.GetValueOrDefault(childTerminated.InitiatedEventId, childTerminated.StartedEventId);
+                break;
+        }
+    }
+
+    private void NotifyHistory(Step step)
+    {
+        for (var i = HistoryWaiters.Count - 1; i >= 0; i--)
+        {
+            var waiter = HistoryWaiters[i];
+            if (waiter.Reply.IsSet)
+            {
+                HistoryWaiters.RemoveAt(i);
+            }
+            else if (!waiter.CloseOnly || !IsRunning)
+            {
+                HistoryWaiters.RemoveAt(i);
+                waiter.Reply.Set(step, true);
+            }
+        }
+    }
+
+    /// <summary>The run closed: everybody who waits for its last event hears of it.</summary>
+    public void NotifyClosed(Step step) => NotifyHistory(step);
+}
+
+/// <param name="CloseOnly">Waits for the close event and nothing before.</param>
+/// <param name="Reply">True when there is news; false when the time was up.</param>
+internal sealed record HistoryWaiter(bool CloseOnly, Reply<bool> Reply);

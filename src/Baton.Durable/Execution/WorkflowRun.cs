@@ -1,0 +1,253 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.State;
+using Baton.Durable.Storage;
+using Baton.Durable.Visibility;
+using Google.Protobuf;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.History.V1;
+
+namespace Baton.Durable.Execution;
+
+/// <summary>
+/// One workflow run: its state, the events that are not yet on disk, and who waits for it in memory.
+/// Transitions (folder Transitions) change it, one file for each; commands of a workflow task are in folder Commands.
+/// </summary>
+internal sealed partial class WorkflowRun : Entity
+{
+    private readonly EngineCore core;
+
+    public WorkflowRun(EngineCore core, long runKey, string namespaceId, string workflowId, string runId, ExecutionState state)
+        : base(runKey, EntityKind.Workflow, namespaceId, workflowId, runId)
+    {
+        this.core = core;
+        S = state;
+        tailFrom = state.NextEventId;
+    }
+
+    public static WorkflowRun Load(EngineCore core, EntityRecord record) =>
+        new(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, ExecutionState.Parser.ParseFrom(record.State));
+
+    public ExecutionState S { get; }
+
+    public EngineCore Core => core;
+
+    public NamespaceEntry Namespace => core.Namespaces.TryGetById(NamespaceId, out var entry)
+        ? entry
+        : throw new InvalidOperationException($"Namespace {NamespaceId} of run {RunId} is gone.");
+
+    public WorkflowExecutionStatus Status => (WorkflowExecutionStatus)S.Status;
+
+    public bool IsRunning => Status is WorkflowExecutionStatus.Running or WorkflowExecutionStatus.Paused;
+
+    public bool IsPaused => S.Pause is not null;
+
+    public override bool IsOpen => IsRunning;
+
+    public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || HistoryWaiters.Count > 0
+        || S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative };
+
+    public override bool IsBusy => IsRunning && (S.WorkflowTask is not null || Queries.IsPinned || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now())));
+
+    public UpdateRegistry Updates { get; } = new();
+
+    public QueryRegistry Queries { get; } = new();
+
+    public WorkflowExecution Execution => new() { WorkflowId = Id, RunId = RunId };
+
+    public bool HasWorkflowTask => S.WorkflowTask is not null;
+
+    public bool IsWorkflowTaskStarted => S.WorkflowTask is { StartedTime: > 0 };
+
+    /// <summary>The first workflow task waits for a delay, a retry's backoff or cron.</summary>
+    public bool IsBackingOff => S.BackoffUntil > 0;
+
+    public override byte[] Serialize()
+    {
+        if (S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative } speculative)
+        {
+            S.WorkflowTask = null;
+            var bytes = S.ToByteArray();
+            S.WorkflowTask = speculative;
+            return bytes;
+        }
+
+        return S.ToByteArray();
+    }
+
+    public override long NextWake(long now)
+    {
+        if (!IsRunning)
+        {
+            return Instant.Never;
+        }
+
+        var next = Instant.Never;
+        Earliest(ref next, S.RunDeadline);
+        Earliest(ref next, S.ExecutionDeadline);
+        Earliest(ref next, S.BackoffUntil);
+        if (S.WorkflowTask is { } task)
+        {
+            Earliest(ref next, task.StartedTime > 0 ? task.StartedTime + task.StartToClose : task.ScheduleToStartDeadline);
+        }
+
+        foreach (var timer in S.Timers.Values)
+        {
+            Earliest(ref next, timer.FireTime);
+        }
+
+        foreach (var activity in S.Activities.Values)
+        {
+            Earliest(ref next, ActivityClock.NextWake(activity, now));
+        }
+
+        foreach (var operation in S.NexusOperations.Values)
+        {
+            Earliest(ref next, NexusClock.NextWake(operation, now));
+        }
+
+        foreach (var callback in S.Callbacks)
+        {
+            Earliest(ref next, callback.NextAttemptTime);
+        }
+
+        return next;
+    }
+
+    public override void OnWake(Step step) => WakeUp.Apply(step, this);
+
+    public override void CollectTasks(long now, List<TaskRef> tasks)
+    {
+        if (!IsRunning || IsPaused)
+        {
+            return;
+        }
+
+        if (S.WorkflowTask is { StartedTime: 0 } task)
+        {
+            tasks.Add(WorkflowTaskRef(task));
+        }
+
+        foreach (var activity in S.Activities.Values)
+        {
+            if (activity.StartedTime == 0 && !activity.Paused && activity.AttemptScheduledTime <= now)
+            {
+                tasks.Add(ActivityTaskRef(activity));
+            }
+        }
+
+        foreach (var operation in S.NexusOperations.Values)
+        {
+            NexusClock.CollectTasks(this, operation, now, tasks);
+        }
+    }
+
+    public override VisibilityRecord ToVisibility() => new()
+    {
+        RunKey = RunKey,
+        Kind = EntityKind.Workflow,
+        NamespaceId = NamespaceId,
+        Id = Id,
+        RunId = RunId,
+        Type = S.WorkflowType,
+        TaskQueue = S.TaskQueue,
+        Status = S.Status,
+        StartTime = Instant.ToDateTimeOffset(S.StartTime),
+        ExecutionTime = Instant.ToDateTimeOffset(S.ExecutionTime),
+        CloseTime = S.CloseTime > 0 ? Instant.ToDateTimeOffset(S.CloseTime) : null,
+        DeleteAt = S.DeleteAt > 0 ? Instant.ToDateTimeOffset(S.DeleteAt) : null,
+        HistoryLength = S.NextEventId - 1,
+        HistorySizeBytes = S.HistorySize,
+        StateTransitionCount = S.Transitions,
+        ParentId = S.Parent?.WorkflowId ?? "",
+        ParentRunId = S.Parent?.RunId ?? "",
+        RootId = S.RootWorkflowId,
+        RootRunId = S.RootRunId,
+        Memo = S.Memo,
+        Attributes = SearchAttributeCodec.Decode(SearchAttributes.Parser.ParseFrom(S.SearchAttributes), Namespace.CustomAttributes),
+    };
+
+    public override void WriteMore(WriteBatch batch)
+    {
+        S.Transitions++;
+        if (unsaved.Count == 0)
+        {
+            return;
+        }
+
+        var fragment = new History();
+        fragment.Events.AddRange(unsaved);
+        batch.History.Add((RunKey, new HistoryBatch(unsaved[0].EventId, unsaved.Count, fragment.ToByteString())));
+        unsaved.Clear();
+    }
+
+    public override void Abandon(Exception reason)
+    {
+        Updates.Abandon(reason);
+        Queries.Abandon(reason);
+        foreach (var waiter in HistoryWaiters)
+        {
+            waiter.Reply.Reject(reason);
+        }
+
+        HistoryWaiters.Clear();
+    }
+
+    private static void Earliest(ref long next, long candidate)
+    {
+        if (candidate > 0 && candidate < next)
+        {
+            next = candidate;
+        }
+    }
+
+    private TaskRef WorkflowTaskRef(WorkflowTaskState task)
+    {
+        var reference = NewTaskRef(TaskKind.Workflow, task.Queue, task.ScheduledEventId, task.Attempt, task.Stamp, task.ScheduledTime, S.Priority);
+        reference.Sticky = task.Sticky;
+        if (task.Sticky)
+        {
+            reference.NormalQueue = S.TaskQueue;
+        }
+        else
+        {
+            Versioning.Route(this, reference);
+        }
+
+        return reference;
+    }
+
+    private TaskRef ActivityTaskRef(ActivityState activity)
+    {
+        var reference = NewTaskRef(
+            TaskKind.Activity, activity.TaskQueue, activity.ScheduledEventId, activity.Attempt, activity.Stamp, activity.AttemptScheduledTime,
+            activity.Priority.IsEmpty ? S.Priority : activity.Priority);
+        Versioning.RouteActivity(this, activity, reference);
+        return reference;
+    }
+
+    public TaskRef NewTaskRef(TaskKind kind, string queue, long id, int attempt, int stamp, long created, ByteString priorityBytes)
+    {
+        var reference = new TaskRef
+        {
+            RunKey = RunKey,
+            Kind = kind,
+            NamespaceId = NamespaceId,
+            Queue = queue,
+            Id = id,
+            Attempt = attempt,
+            Stamp = stamp,
+            CreatedMs = created / Instant.Millisecond,
+        };
+        if (!priorityBytes.IsEmpty)
+        {
+            var priority = Priority.Parser.ParseFrom(priorityBytes);
+            reference.PriorityKey = priority.PriorityKey;
+            reference.FairnessKey = priority.FairnessKey;
+            reference.FairnessWeight = priority.FairnessWeight;
+        }
+
+        return reference;
+    }
+}

@@ -1,0 +1,45 @@
+using Baton.Durable.Engine;
+using Baton.Durable.State;
+
+namespace Baton.Durable.Matching;
+
+/// <summary>Name of a queue of one kind of task. Tasks for one worker deployment version wait in a queue of their own.</summary>
+internal readonly record struct QueueKey(string NamespaceId, string Name, TaskKind Kind, string Deployment, string BuildId)
+{
+    public static QueueKey Of(TaskRef task) => new(task.NamespaceId, task.Queue, task.Kind, task.DeploymentName, task.BuildId);
+}
+
+/// <summary>A worker that waits for a task.</summary>
+internal abstract class Poller(QueueKey queue, string identity)
+{
+    public QueueKey Queue { get; } = queue;
+
+    public string Identity { get; } = identity;
+
+    /// <summary>One worker process; its shutdown ends its polls.</summary>
+    public string WorkerInstance { get; init; } = "";
+
+    public string BuildId { get; init; } = "";
+
+    public string DeploymentName { get; init; } = "";
+
+    /// <summary>Tasks a second that the worker wants to see on this queue, null for no limit.</summary>
+    public double? RateLimit { get; init; }
+
+    /// <summary>Answered, gone or shut down.</summary>
+    public bool IsDone { get; set; }
+
+    /// <summary>Starts the task and answers the poll. False when the task is no longer wanted.</summary>
+    public abstract bool TryStart(Step step, TaskRef task);
+
+    /// <summary>Answers with a query for a workflow. False when this poller takes none.</summary>
+    public virtual bool TryStart(Step step, QueryTask query) => false;
+
+    /// <summary>Answers with nothing, as after the long-poll time.</summary>
+    public abstract void Complete(Step step);
+
+    public abstract void Abandon(Exception reason);
+}
+
+/// <summary>A question to a workflow that goes to a worker on its own, beside the workflow's tasks. Lives in memory: its caller waits for it.</summary>
+internal sealed record QueryTask(string Id, long RunKey, long ExpiresAt, Action<Step, Poller> Start);
