@@ -194,7 +194,10 @@ internal sealed class EngineCore
         deleting.ExceptWith(batch.Deleted);
         foreach (var entity in batch.Dirty.Values)
         {
-            entity.InFlight--;
+            if (--entity.InFlight == 0 && !entity.IsDirty)
+            {
+                entity.OnCommitted();
+            }
         }
 
         foreach (var key in batch.Writes.Current.Keys)

@@ -53,6 +53,11 @@ internal abstract class Entity(long runKey, EntityKind kind, string namespaceId,
     {
     }
 
+    /// <summary>All that was changed in this entity is on disk.</summary>
+    public virtual void OnCommitted()
+    {
+    }
+
     /// <summary>The batch in which this entity was changed failed, or the engine stops: answer everybody who waits on it.</summary>
     public virtual void Abandon(Exception reason)
     {

@@ -24,6 +24,7 @@ internal sealed partial class WorkflowRun
     // The newest events as objects, so that a workflow task is answered without reading the store.
     private readonly List<HistoryEvent> tail = [];
     private long tailFrom;
+    private long trimBelow;
 
     public long NextEventId => S.NextEventId;
 
@@ -42,12 +43,6 @@ internal sealed partial class WorkflowRun
         S.HistorySize += item.CalculateSize();
         unsaved.Add(item);
         tail.Add(item);
-        if (tail.Count > TailLimit)
-        {
-            tail.RemoveRange(0, tail.Count - (TailLimit / 2));
-            tailFrom = tail[0].EventId;
-        }
-
         step.Touch(this);
         NotifyHistory(step);
         return item;
@@ -131,10 +126,12 @@ internal sealed partial class WorkflowRun
         return true;
     }
 
-    /// <summary>Lets go of events below an id: no worker asks for them without reading the store.</summary>
-    public void TrimTail(long belowEventId)
+    /// <summary>Lets go of events below an id as soon as they are on disk: no worker asks for them without reading the store.</summary>
+    public void TrimTail(long belowEventId) => trimBelow = Math.Max(trimBelow, belowEventId);
+
+    public override void OnCommitted()
     {
-        var drop = (int)Math.Clamp(belowEventId - tailFrom, 0, tail.Count);
+        var drop = (int)Math.Clamp(Math.Max(trimBelow, tailFrom + tail.Count - TailLimit) - tailFrom, 0, tail.Count);
         if (drop > 0)
         {
             tail.RemoveRange(0, drop);

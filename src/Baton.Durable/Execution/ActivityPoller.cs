@@ -1,0 +1,44 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Matching;
+using Baton.Durable.State;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Baton.Durable.Execution;
+
+/// <summary>A worker that waits for an activity task, of a workflow or a standalone one.</summary>
+internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<PollActivityTaskQueueResponse> reply) : Poller(queue, identity)
+{
+    public override bool TryStart(Step step, TaskRef task)
+    {
+        if (step.Load<WorkflowRun>(task.RunKey) is not { IsRunning: true, IsPaused: false } run
+            || !run.S.Activities.TryGetValue(task.Id, out var activity)
+            || activity.StartedTime > 0
+            || activity.Paused
+            || activity.Attempt != task.Attempt
+            || activity.Stamp != task.Stamp
+            || activity.AttemptScheduledTime > step.Now)
+        {
+            return false;
+        }
+
+        activity.DeploymentName = DeploymentName;
+        activity.BuildId = BuildId;
+        var build = StartActivity.Apply(step, run, activity, Identity, WorkerInstance);
+        IsDone = true;
+        reply.SetLater(step, build);
+        return true;
+    }
+
+    public override void Complete(Step step)
+    {
+        IsDone = true;
+        reply.Set(step, new PollActivityTaskQueueResponse());
+    }
+
+    public override void Abandon(Exception reason)
+    {
+        IsDone = true;
+        reply.Reject(reason);
+    }
+}

@@ -1,0 +1,113 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Hosting;
+using Baton.Durable.Matching;
+using Baton.Durable.State;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.Query.V1;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Baton.Durable.Execution.Transitions;
+
+/// <summary>
+/// Brings a query to a worker. When a workflow task is pending the query rides with it and so sees everything that was acknowledged before;
+/// else, and for a closed run, it goes to a worker alone.
+/// </summary>
+internal static class DispatchQuery
+{
+    public static void Apply(Step step, WorkflowRun run, WorkflowQuery question, Reply<QueryWorkflowResponse> reply)
+    {
+        var query = new PendingQuery(Guid.NewGuid().ToString("D"), question, reply);
+        run.Queries.Add(query);
+        step.TouchVolatile(run);
+        if (run.IsRunning && (run.HasWorkflowTask || run.S.LastCompletedStartedId == 0))
+        {
+            run.Queries.Buffered.Add(query.Id);
+        }
+        else
+        {
+            Alone(step, run, query);
+        }
+    }
+
+    /// <summary>Queries that could not ride with the task that just ended, and find no other, go alone.</summary>
+    public static void AfterTask(Step step, WorkflowRun run)
+    {
+        if (run.HasWorkflowTask)
+        {
+            return;
+        }
+
+        foreach (var query in run.Queries.All.Where(query => run.Queries.Buffered.Contains(query.Id)).ToList())
+        {
+            run.Queries.Buffered.Remove(query.Id);
+            Alone(step, run, query);
+        }
+    }
+
+    public static void Alone(Step step, WorkflowRun run, PendingQuery query)
+    {
+        var key = new QueueKey(run.NamespaceId, run.S.TaskQueue, TaskKind.Workflow, "", "");
+        var sticky = false;
+        if (run.IsRunning && run.S.StickyQueue.Length > 0)
+        {
+            var stickyKey = key with { Name = run.S.StickyQueue };
+            if (run.Core.Matcher.IsPolled(stickyKey, step.Now, run.Core.Limits.StickyPollAge.Ticks))
+            {
+                key = stickyKey;
+                sticky = true;
+            }
+        }
+
+        if (!sticky)
+        {
+            key = Versioning.QueryQueue(run, key);
+        }
+
+        query.IsWithWorker = false;
+        run.Core.Matcher.Offer(step, key, new QueryTask(query.Id, run.RunKey, Instant.Never, (at, poller) => Give(at, poller, run.RunKey, query.Id, sticky)));
+    }
+
+    private static void Give(Step step, Poller poller, long runKey, string queryId, bool sticky)
+    {
+        // The run may have left memory with its caller; then nobody waits for the answer.
+        if (step.Load<WorkflowRun>(runKey) is not { } run || run.Queries.Find(queryId) is not { } query || query.Reply.IsSet)
+        {
+            step.Core.Matcher.Poll(step, poller);
+            return;
+        }
+
+        query.IsWithWorker = true;
+        var response = new PollWorkflowTaskQueueResponse
+        {
+            TaskToken = TaskTokens.OfQuery(run, queryId),
+            WorkflowExecution = run.Execution,
+            WorkflowType = new WorkflowType { Name = run.S.WorkflowType },
+            PreviousStartedEventId = run.S.LastCompletedStartedId,
+            StartedEventId = 0,
+            Attempt = 1,
+            Query = query.Query,
+            WorkflowExecutionTaskQueue = new() { Name = run.S.TaskQueue, Kind = TaskQueueKind.Normal },
+        };
+        ((WorkflowPoller)poller).Answer(step, HistoryPages.ForTask(run, response, sticky ? run.S.LastCompletedStartedId + 1 : 1, []));
+    }
+
+    /// <summary>A worker's answer to a query that went alone.</summary>
+    public static void Answered(Step step, WorkflowRun run, RespondQueryTaskCompletedRequest request, string queryId)
+    {
+        if (run.Queries.Take(queryId) is not { } query)
+        {
+            throw ServiceErrors.NotFound("Query task not found, or already expired.");
+        }
+
+        step.TouchVolatile(run);
+        if (request.CompletedType == QueryResultType.Answered)
+        {
+            query.Reply.Set(step, new QueryWorkflowResponse { QueryResult = request.QueryResult });
+        }
+        else
+        {
+            query.Reply.Fail(step, ServiceErrors.QueryFailed(request.ErrorMessage, request.Failure));
+        }
+    }
+}

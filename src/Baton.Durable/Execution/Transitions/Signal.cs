@@ -1,0 +1,58 @@
+using Baton.Durable.Engine;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.History.V1;
+
+namespace Baton.Durable.Execution.Transitions;
+
+internal sealed record SignalArguments(string Name, Payloads? Input, string Identity, Header? Header)
+{
+    public string RequestId { get; init; } = "";
+
+    public IEnumerable<Link> Links { get; init; } = [];
+
+    /// <summary>The workflow that sent it.</summary>
+    public WorkflowExecution? From { get; init; }
+}
+
+/// <summary>A signal reaches a run. The same request id is delivered once.</summary>
+internal static class Signal
+{
+    private const int RememberedRequests = 1000;
+
+    public static void Apply(Step step, WorkflowRun run, SignalArguments signal)
+    {
+        var s = run.S;
+        if (signal.RequestId.Length > 0)
+        {
+            if (s.SignalRequestIds.Contains(signal.RequestId))
+            {
+                return;
+            }
+
+            s.SignalRequestIds.Add(signal.RequestId);
+            if (s.SignalRequestIds.Count > RememberedRequests)
+            {
+                s.SignalRequestIds.RemoveAt(0);
+            }
+        }
+
+        s.SignalCount++;
+        var item = new HistoryEvent
+        {
+            EventType = EventType.WorkflowExecutionSignaled,
+            WorkflowExecutionSignaledEventAttributes = new WorkflowExecutionSignaledEventAttributes
+            {
+                SignalName = signal.Name,
+                Input = signal.Input,
+                Identity = signal.Identity,
+                Header = signal.Header,
+                ExternalWorkflowExecution = signal.From,
+                RequestId = signal.RequestId,
+            },
+        };
+        item.Links.AddRange(signal.Links);
+        run.AppendOrBuffer(step, item);
+        ScheduleWorkflowTask.Ensure(step, run);
+    }
+}
