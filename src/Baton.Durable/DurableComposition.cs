@@ -1,4 +1,11 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
+using Baton.Durable.Services;
+using Baton.Durable.State;
+using Baton.Durable.Storage;
+using Baton.Durable.Storage.Sqlite;
+using Baton.Durable.Storage.Volatile;
 using Microsoft.Extensions.Logging;
 
 namespace Baton.Durable;
@@ -6,15 +13,92 @@ namespace Baton.Durable;
 /// <summary>Puts the parts of the server together: the one place that knows them all.</summary>
 internal static class DurableComposition
 {
-    public static Task<DurableHost> CreateAsync(DurableServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<DurableHost> CreateAsync(DurableServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var store = options.DatabasePath is null ? "volatile" : "sqlite";
-        object[] workflow = [new SystemHandler(Guid.NewGuid().ToString(), store)];
-        return Task.FromResult(new DurableHost(workflow, [], [], new Nothing()));
+        IDurableStore store = options.DatabasePath is { } path ? SqliteStore.Open(path) : new VolatileStore();
+        var clock = new EngineClock(options.TimeProvider ?? TimeProvider.System, options.TimeSkipping);
+        var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
+        engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
+        try
+        {
+            engine.Start();
+            await CreateNamespacesAsync(engine, options);
+        }
+        catch
+        {
+            await engine.DisposeAsync();
+            await store.DisposeAsync();
+            throw;
+        }
+
+        object[] workflow =
+        [
+            new SystemHandler(Guid.NewGuid().ToString(), options.DatabasePath is null ? "volatile" : "sqlite"),
+            new NamespaceHandler(engine),
+            new WorkflowHandler(engine),
+            new WorkflowTaskHandler(engine),
+            new ActivityTaskHandler(engine),
+            new QueryHandler(engine),
+            new UpdateHandler(engine),
+            new HistoryHandler(engine),
+            new DescribeHandler(engine),
+            new VisibilityHandler(engine),
+        ];
+        object[] operators = [new OperatorHandler(engine)];
+        object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
+        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), engine, store));
     }
 
-    private sealed class Nothing : IAsyncDisposable
+    private static EngineLimits LimitsOf(DurableLimits limits) => new()
     {
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        BlobSize = limits.BlobBytes,
+        MemoSize = limits.BlobBytes,
+        IdLength = limits.IdLength,
+        HistoryEvents = limits.HistoryEvents,
+        HistorySize = limits.HistoryBytes,
+        PendingActivities = limits.Pending,
+        PendingChildren = limits.Pending,
+        PendingNexusOperations = limits.Pending,
+        UpdatesInFlight = limits.UpdatesInFlight,
+        UpdatesTotal = limits.UpdatesTotal,
+    };
+
+    private static Task<bool> CreateNamespacesAsync(DurableEngine engine, DurableServerOptions options) => engine.Run(step =>
+    {
+        foreach (var name in options.Namespaces.Append("temporal-system"))
+        {
+            var state = step.Core.Namespaces.TryGet(name, out var known)
+                ? known.State.Clone()
+                : new NamespaceState
+                {
+                    Id = Guid.NewGuid().ToString("D"),
+                    Name = name,
+                    Retention = options.Retention.Ticks,
+                    State = (int)Temporalio.Api.Enums.V1.NamespaceState.Registered,
+                    Created = step.Now,
+                };
+            foreach (var (attribute, type) in options.SearchAttributes)
+            {
+                state.SearchAttributes[attribute] = (int)type;
+            }
+
+            if (known is null || !known.State.Equals(state))
+            {
+                step.Core.Namespaces.Put(step, state);
+            }
+        }
+
+        return true;
+    });
+
+    /// <summary>Stops from the outside in: who makes work, the engine, the store.</summary>
+    private sealed class Running(Retention retention, DurableEngine engine, IDurableStore store) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await retention.DisposeAsync();
+            await engine.DisposeAsync();
+            await store.DisposeAsync();
+        }
     }
 }

@@ -14,4 +14,10 @@ internal static class EventIds
     public const int PollLimitReached = 105;
     public const int OversizedRequest = 106;
     public const int ListensWithoutKeys = 107;
+
+    // Engine
+    public const int StoreFailed = 200;
+    public const int TransitionBroke = 201;
+    public const int CommitFailed = 202;
+    public const int MaintenanceFailed = 203;
 }

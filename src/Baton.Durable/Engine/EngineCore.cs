@@ -65,6 +65,9 @@ internal sealed class EngineCore
 
     public Batch Batch { get; private set; } = new();
 
+    /// <summary>Callers that sleep in the engine's time, of a time-skipping server.</summary>
+    public PriorityQueue<Action<Step>, long> Sleepers { get; } = new();
+
     /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
     public bool IsIdle => busy.Count == 0;
 
@@ -165,10 +168,17 @@ internal sealed class EngineCore
                 null);
         }
 
+        while (Sleepers.TryPeek(out var wake, out var at) && at <= now)
+        {
+            Sleepers.Dequeue();
+            fired++;
+            Execute(wake, null);
+        }
+
         return fired > 0;
     }
 
-    public long NextWakeAt() => loaded ? wakes.NextAt() : Instant.Never;
+    public long NextWakeAt() => loaded ? Math.Min(wakes.NextAt(), Sleepers.TryPeek(out _, out var at) ? at : Instant.Never) : Instant.Never;
 
     /// <summary>Hands over the filled batch, or null when nothing waits. State is serialized here, once for each entity in the batch.</summary>
     public Batch? TakeBatch()

@@ -2,18 +2,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Baton.Durable.Engine;
 
-/// <summary>What the engine logs. Ids 1000 to 1099 of the project's table.</summary>
+/// <summary>What the engine logs.</summary>
 internal static partial class EngineLog
 {
-    [LoggerMessage(1000, LogLevel.Error, "The store failed; everything not on disk is given up and read again")]
+    [LoggerMessage(EventIds.StoreFailed, LogLevel.Error, "The store failed; everything not on disk is given up and read again")]
     public static partial void StoreFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(1001, LogLevel.Critical, "A transition broke; everything not on disk is given up and read again")]
+    [LoggerMessage(EventIds.TransitionBroke, LogLevel.Critical, "A transition broke; everything not on disk is given up and read again")]
     public static partial void TransitionBroke(ILogger logger, Exception exception);
 
-    [LoggerMessage(1002, LogLevel.Error, "A commit of {Entities} entities failed; their callers are told UNAVAILABLE")]
+    [LoggerMessage(EventIds.CommitFailed, LogLevel.Error, "A commit of {Entities} entities failed; their callers are told UNAVAILABLE")]
     public static partial void CommitFailed(ILogger logger, int entities, Exception exception);
 
-    [LoggerMessage(1003, LogLevel.Error, "Housekeeping of the store failed; it is tried again later")]
+    [LoggerMessage(EventIds.MaintenanceFailed, LogLevel.Error, "Housekeeping of the store failed; it is tried again later")]
     public static partial void MaintenanceFailed(ILogger logger, Exception exception);
 }

@@ -102,16 +102,6 @@ internal sealed partial class WorkflowRun : Entity
             Earliest(ref next, ActivityClock.NextWake(activity, now));
         }
 
-        foreach (var operation in S.NexusOperations.Values)
-        {
-            Earliest(ref next, NexusClock.NextWake(operation, now));
-        }
-
-        foreach (var callback in S.Callbacks)
-        {
-            Earliest(ref next, callback.NextAttemptTime);
-        }
-
         return next;
     }
 
@@ -135,11 +125,6 @@ internal sealed partial class WorkflowRun : Entity
             {
                 tasks.Add(ActivityTaskRef(activity));
             }
-        }
-
-        foreach (var operation in S.NexusOperations.Values)
-        {
-            NexusClock.CollectTasks(this, operation, now, tasks);
         }
     }
 

@@ -23,8 +23,6 @@ internal static class CommandTable
         [CommandType.UpsertWorkflowSearchAttributes] = (UpsertSearchAttributes.Check, UpsertSearchAttributes.Apply),
         [CommandType.ModifyWorkflowProperties] = (ModifyProperties.Check, ModifyProperties.Apply),
         [CommandType.ProtocolMessage] = (ProtocolMessages.Check, ProtocolMessages.Apply),
-        [CommandType.ScheduleNexusOperation] = (ScheduleNexusOperation.Check, ScheduleNexusOperation.Apply),
-        [CommandType.RequestCancelNexusOperation] = (RequestCancelNexusOperation.Check, RequestCancelNexusOperation.Apply),
     };
 
     public static void Check(CommandBatch batch, Command command)

@@ -37,7 +37,6 @@ internal static class CloseRun
         if (newRunId.Length == 0)
         {
             NotifyParent(step, run, last);
-            Callbacks.Trigger(step, run);
         }
 
         if (s.ClosedByReset.Length == 0)

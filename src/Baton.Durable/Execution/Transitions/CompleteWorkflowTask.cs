@@ -159,10 +159,8 @@ internal static class CompleteWorkflowTask
                 ScheduledEventId = task.ScheduledEventId,
                 StartedEventId = task.StartedEventId,
                 Identity = request.Identity,
-#pragma warning disable CS0612 // older workers still say their build by these fields
                 BinaryChecksum = request.BinaryChecksum,
                 WorkerVersion = request.WorkerVersionStamp,
-#pragma warning restore CS0612
                 SdkMetadata = request.SdkMetadata,
                 MeteringMetadata = request.MeteringMetadata,
                 VersioningBehavior = request.VersioningBehavior,

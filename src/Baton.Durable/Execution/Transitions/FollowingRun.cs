@@ -1,5 +1,4 @@
 using Baton.Durable.Engine;
-using Baton.Durable.Schedules;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
@@ -129,13 +128,11 @@ internal sealed record FollowingRun
             return null;
         }
 
-        var next = CronSchedule.Parse(run.S.Cron).Next(Instant.ToDateTimeOffset(run.S.ExecutionTime), Instant.ToDateTimeOffset(step.Now));
-        if (next is not { } at)
+        if (CronSchedules.NextBackoff(run.S.Cron, run.S.ExecutionTime, step.Now) is not { } backoff)
         {
             return null;
         }
 
-        var backoff = Math.Max(1, Instant.From(at) - step.Now);
         return run.S.ExecutionDeadline > 0 && step.Now + backoff > run.S.ExecutionDeadline ? null : backoff;
     }
 

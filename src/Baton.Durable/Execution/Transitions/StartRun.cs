@@ -52,12 +52,12 @@ internal static class StartRun
         run.Append(step, started);
         foreach (var callback in attributes.CompletionCallbacks)
         {
-            run.S.Callbacks.Add(new CallbackState
+            run.S.Callbacks.Add(new State.CallbackState
             {
                 Callback = callback.ToByteString(),
                 RequestId = extras.RequestId,
                 RegistrationTime = step.Now,
-                State = (int)CallbackState.Standby,
+                State = (int)Temporalio.Api.Enums.V1.CallbackState.Standby,
             });
         }
 

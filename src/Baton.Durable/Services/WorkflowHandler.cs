@@ -1,0 +1,268 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Hosting;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.History.V1;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Baton.Durable.Services;
+
+/// <summary>Starts, signals, cancels, terminates and deletes workflows.</summary>
+internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine)
+{
+    public Task<StartWorkflowExecutionResponse> StartWorkflowExecution(StartWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        EnsureRequestId(request);
+        StartRequests.Check(request, space, Limits);
+        var (reuse, conflict) = StartRequests.Policies(request.WorkflowIdReusePolicy, request.WorkflowIdConflictPolicy, WorkflowIdConflictPolicy.Fail);
+        return Engine.Run<StartWorkflowExecutionResponse>((step, reply) =>
+        {
+            var decision = WorkflowIds.Decide(step, space, request.WorkflowId, reuse, conflict, request.RequestId);
+            if (decision.Existing is { } existing)
+            {
+                if (!decision.IsSameRequest)
+                {
+                    Attach(step, existing, request);
+                }
+
+                reply.Set(step, Answer(existing, decision.IsSameRequest));
+                return;
+            }
+
+            if (decision.Terminate is { } old)
+            {
+                CloseRun.Terminate(step, old, "TerminateIfRunning WorkflowIdReusePolicy Policy", "history-service");
+            }
+
+            var eager = request.RequestEagerExecution && Instant.From(request.WorkflowStartDelay) == 0 && request.CronSchedule.Length == 0;
+            var run = StartRequests.Start(step, space, request, eager);
+            var response = Answer(run, started: true);
+            if (eager && run.HasWorkflowTask)
+            {
+                var task = StartWorkflowTask.Apply(step, run, request.Identity);
+                reply.SetLater(step, () =>
+                {
+                    response.EagerWorkflowTask = task();
+                    return response;
+                });
+                return;
+            }
+
+            reply.Set(step, response);
+        });
+    }
+
+    public Task<SignalWithStartWorkflowExecutionResponse> SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireId(request.SignalName, "SignalName");
+        RequireBlob(request.SignalInput, "SignalInput");
+        var start = new StartWorkflowExecutionRequest
+        {
+            Namespace = request.Namespace,
+            WorkflowId = request.WorkflowId,
+            WorkflowType = request.WorkflowType,
+            TaskQueue = request.TaskQueue,
+            Input = request.Input,
+            WorkflowExecutionTimeout = request.WorkflowExecutionTimeout,
+            WorkflowRunTimeout = request.WorkflowRunTimeout,
+            WorkflowTaskTimeout = request.WorkflowTaskTimeout,
+            Identity = request.Identity,
+            RequestId = request.RequestId,
+            RetryPolicy = request.RetryPolicy,
+            CronSchedule = request.CronSchedule,
+            Memo = request.Memo,
+            SearchAttributes = request.SearchAttributes,
+            Header = request.Header,
+            WorkflowStartDelay = request.WorkflowStartDelay,
+            UserMetadata = request.UserMetadata,
+            VersioningOverride = request.VersioningOverride,
+            Priority = request.Priority,
+        };
+        start.Links.AddRange(request.Links);
+        EnsureRequestId(start);
+        StartRequests.Check(start, space, Limits);
+        var (reuse, conflict) = StartRequests.Policies(request.WorkflowIdReusePolicy, request.WorkflowIdConflictPolicy, WorkflowIdConflictPolicy.UseExisting);
+        if (conflict == WorkflowIdConflictPolicy.Fail)
+        {
+            throw ServiceErrors.InvalidArgument("Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.");
+        }
+
+        return Engine.Run(step =>
+        {
+            var decision = WorkflowIds.Decide(step, space, request.WorkflowId, reuse, conflict, start.RequestId);
+            var signal = new SignalArguments(request.SignalName, request.SignalInput, request.Identity, request.Header)
+            {
+                RequestId = request.RequestId,
+                Links = request.Links,
+            };
+            if (decision.Existing is { IsRunning: true } existing)
+            {
+                RequireSignalLeft(existing);
+                Signal.Apply(step, existing, signal);
+                return new SignalWithStartWorkflowExecutionResponse { RunId = existing.RunId, Started = false };
+            }
+
+            if (decision.Existing is { } same)
+            {
+                return new SignalWithStartWorkflowExecutionResponse { RunId = same.RunId, Started = true };
+            }
+
+            if (decision.Terminate is { } old)
+            {
+                CloseRun.Terminate(step, old, "TerminateIfRunning WorkflowIdReusePolicy Policy", "history-service");
+            }
+
+            // The signal stands before the first workflow task, so that the workflow's first look finds it.
+            var run = StartRequests.Start(step, space, start, withoutFirstTask: true);
+            Signal.Apply(step, run, signal);
+            return new SignalWithStartWorkflowExecutionResponse { RunId = run.RunId, Started = true };
+        });
+    }
+
+    public Task<SignalWorkflowExecutionResponse> SignalWorkflowExecution(SignalWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.WorkflowExecution);
+        RequireId(request.SignalName, "SignalName");
+        RequireLength(request.RequestId, "RequestId");
+        RequireBlob(request.Input, "Input");
+        return Engine.Run(step =>
+        {
+            var run = FindOpenRun(step, space, request.WorkflowExecution);
+            RequireSignalLeft(run);
+            Signal.Apply(step, run, new SignalArguments(request.SignalName, request.Input, request.Identity, request.Header)
+            {
+                RequestId = request.RequestId,
+                Links = request.Links,
+            });
+            return new SignalWorkflowExecutionResponse();
+        });
+    }
+
+    public Task<RequestCancelWorkflowExecutionResponse> RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.WorkflowExecution);
+        return Engine.Run(step =>
+        {
+            var run = FindOpenRun(step, space, request.WorkflowExecution, request.FirstExecutionRunId);
+            RequestCancel.Apply(step, run, request.Identity, request.Reason, request.RequestId, null, 0, request.Links);
+            return new RequestCancelWorkflowExecutionResponse();
+        });
+    }
+
+    public Task<TerminateWorkflowExecutionResponse> TerminateWorkflowExecution(TerminateWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.WorkflowExecution);
+        RequireBlob(request.Details, "Details");
+        return Engine.Run(step =>
+        {
+            var run = FindOpenRun(step, space, request.WorkflowExecution, request.FirstExecutionRunId);
+            CloseRun.Terminate(step, run, request.Reason, request.Identity, request.Details, request.Links);
+            return new TerminateWorkflowExecutionResponse();
+        });
+    }
+
+    public Task<DeleteWorkflowExecutionResponse> DeleteWorkflowExecution(DeleteWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.WorkflowExecution);
+        return Engine.Run(step =>
+        {
+            var run = FindRun(step, space, request.WorkflowExecution);
+            if (run.IsRunning)
+            {
+                CloseRun.Terminate(step, run, "Delete workflow execution", "history-service");
+            }
+
+            step.Delete(run);
+            return new DeleteWorkflowExecutionResponse();
+        });
+    }
+
+    private static void EnsureRequestId(StartWorkflowExecutionRequest request)
+    {
+        if (request.RequestId.Length == 0)
+        {
+            request.RequestId = Guid.NewGuid().ToString("D");
+        }
+    }
+
+    private void RequireSignalLeft(WorkflowRun run)
+    {
+        if (run.S.SignalCount >= Limits.Signals)
+        {
+            throw ServiceErrors.InvalidArgument($"exceeded workflow execution limit for signal events: {Limits.Signals}");
+        }
+    }
+
+    private static StartWorkflowExecutionResponse Answer(WorkflowRun run, bool started) => new()
+    {
+        RunId = run.RunId,
+        Started = started,
+        Status = run.Status,
+        FirstExecutionRunId = run.S.FirstRunId,
+        Link = new()
+        {
+            WorkflowEvent = new()
+            {
+                Namespace = run.Namespace.Name,
+                WorkflowId = run.Id,
+                RunId = run.RunId,
+                EventRef = new() { EventId = 1, EventType = EventType.WorkflowExecutionStarted },
+            },
+        },
+    };
+
+    /// <summary>A start that found its id in use may leave its request id, callbacks and links with the run that has it.</summary>
+    private static void Attach(Step step, WorkflowRun run, StartWorkflowExecutionRequest request)
+    {
+        if (request.OnConflictOptions is not { } options || !(options.AttachRequestId || options.AttachCompletionCallbacks || options.AttachLinks))
+        {
+            return;
+        }
+
+        var attributes = new WorkflowExecutionOptionsUpdatedEventAttributes { Identity = request.Identity };
+        if (options.AttachRequestId)
+        {
+            attributes.AttachedRequestId = request.RequestId;
+        }
+
+        if (options.AttachCompletionCallbacks)
+        {
+            attributes.AttachedCompletionCallbacks.AddRange(request.CompletionCallbacks);
+        }
+
+        var item = new HistoryEvent { EventType = EventType.WorkflowExecutionOptionsUpdated, WorkflowExecutionOptionsUpdatedEventAttributes = attributes, WorkerMayIgnore = true };
+        if (options.AttachLinks)
+        {
+            item.Links.AddRange(request.Links);
+        }
+
+        run.AppendOrBuffer(step, item);
+        if (options.AttachRequestId)
+        {
+            run.S.RequestIds.Add(new State.RequestIdState
+            {
+                RequestId = request.RequestId,
+                EventType = (int)EventType.WorkflowExecutionOptionsUpdated,
+                EventId = item.EventId,
+            });
+        }
+
+        foreach (var callback in attributes.AttachedCompletionCallbacks)
+        {
+            run.S.Callbacks.Add(new State.CallbackState
+            {
+                Callback = Google.Protobuf.MessageExtensions.ToByteString(callback),
+                RequestId = request.RequestId,
+                RegistrationTime = step.Now,
+                State = (int)CallbackState.Standby,
+            });
+        }
+    }
+}

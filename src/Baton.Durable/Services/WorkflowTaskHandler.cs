@@ -1,0 +1,141 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Hosting;
+using Baton.Durable.Matching;
+using Baton.Durable.State;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.WorkflowService.V1;
+
+namespace Baton.Durable.Services;
+
+/// <summary>Workflow tasks and query tasks: polls and answers of workers.</summary>
+internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(engine)
+{
+    public Task<PollWorkflowTaskQueueResponse> PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireId(request.TaskQueue?.Name, "TaskQueue");
+        RequireLength(request.Identity, "Identity");
+        WorkflowPoller? poller = null;
+        return Engine.Wait<PollWorkflowTaskQueueResponse>(
+            (step, reply) =>
+            {
+                var sticky = request.TaskQueue!.Kind == TaskQueueKind.Sticky;
+                var (deployment, build) = sticky ? ("", "") : Versioning.PollVersion(request.DeploymentOptions);
+                poller = new WorkflowPoller(new QueueKey(space.Id, request.TaskQueue.Name, TaskKind.Workflow, deployment, build), request.Identity, reply)
+                {
+                    WorkerInstance = request.WorkerInstanceKey,
+                    DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
+                    BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
+                };
+                Versioning.Polled(step, poller, request.DeploymentOptions);
+                step.Core.Matcher.Poll(step, poller);
+            },
+            (step, _) => step.Core.Matcher.Leave(step, poller!),
+            PollTime(call),
+            call.CancellationToken);
+    }
+
+    public Task<RespondWorkflowTaskCompletedResponse> RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        var token = TaskTokens.Parse(request.TaskToken, TaskKind.Workflow, space.Id);
+        return Engine.Run<RespondWorkflowTaskCompletedResponse>((step, reply) =>
+            CompleteWorkflowTask.Apply(step, FindStarted(step, token), request, reply));
+    }
+
+    public Task<RespondWorkflowTaskFailedResponse> RespondWorkflowTaskFailed(RespondWorkflowTaskFailedRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        var token = TaskTokens.Parse(request.TaskToken, TaskKind.Workflow, space.Id);
+        return Engine.Run(step =>
+        {
+            var run = FindStarted(step, token);
+            var cause = request.Cause == WorkflowTaskFailedCause.Unspecified ? WorkflowTaskFailedCause.WorkflowWorkerUnhandledFailure : request.Cause;
+            FailWorkflowTask.Apply(step, run, cause, request.Failure, request.Identity);
+            if (cause is WorkflowTaskFailedCause.GrpcMessageTooLarge or WorkflowTaskFailedCause.PayloadsTooLarge && run.IsRunning && cause == WorkflowTaskFailedCause.GrpcMessageTooLarge)
+            {
+                // The same completion would be as large again.
+                CloseRun.Terminate(step, run, "GrpcMessageTooLarge: " + (request.Failure?.Message ?? "the workflow task's completion is larger than the server accepts"), "history-service");
+            }
+
+            return new RespondWorkflowTaskFailedResponse();
+        });
+    }
+
+    public Task<RespondQueryTaskCompletedResponse> RespondQueryTaskCompleted(RespondQueryTaskCompletedRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        var token = TaskTokens.Parse(request.TaskToken, TaskKind.Workflow, space.Id);
+        if (token.QueryId.Length == 0)
+        {
+            throw ServiceErrors.InvalidArgument("Invalid TaskToken: it is not of a query task.");
+        }
+
+        return Engine.Run(step =>
+        {
+            var run = step.Load<WorkflowRun>(token.RunKey);
+            if (run is null || run.RunId != token.RunId)
+            {
+                throw ServiceErrors.NotFound("Query task not found, or already expired.");
+            }
+
+            DispatchQuery.Answered(step, run, request, token.QueryId);
+            return new RespondQueryTaskCompletedResponse();
+        });
+    }
+
+    public Task<ResetStickyTaskQueueResponse> ResetStickyTaskQueue(ResetStickyTaskQueueRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.Execution);
+        return Engine.Run(step =>
+        {
+            var run = FindOpenRun(step, space, request.Execution);
+            if (run.S.StickyQueue.Length > 0)
+            {
+                run.S.StickyQueue = "";
+                run.S.StickyTimeout = 0;
+                step.Touch(run);
+            }
+
+            return new ResetStickyTaskQueueResponse();
+        });
+    }
+
+    /// <summary>A long poll ends a little before its caller's deadline, with an empty answer.</summary>
+    private TimeSpan PollTime(CallContext call) => LongPolls.Limit(call, Limits.LongPoll);
+
+    private static WorkflowRun FindStarted(Step step, TaskToken token)
+    {
+        if (step.Load<WorkflowRun>(token.RunKey) is { IsRunning: true } run
+            && run.RunId == token.RunId
+            && run.S.WorkflowTask is { StartedTime: > 0 } task
+            && task.ScheduledEventId == token.ScheduledEventId
+            && task.Attempt == token.Attempt
+            && task.StartedTime == token.Clock)
+        {
+            return run;
+        }
+
+        throw ServiceErrors.NotFound("Workflow task not found.");
+    }
+}
+
+/// <summary>How long a long poll may take.</summary>
+internal static class LongPolls
+{
+    private static readonly TimeSpan margin = TimeSpan.FromSeconds(1);
+
+    public static TimeSpan Limit(CallContext call, TimeSpan limit)
+    {
+        if (call.Deadline is not { } deadline)
+        {
+            return limit;
+        }
+
+        var left = deadline - call.Clock.GetUtcNow() - margin;
+        return left < TimeSpan.Zero ? TimeSpan.FromMilliseconds(1) : left < limit ? left : limit;
+    }
+}
