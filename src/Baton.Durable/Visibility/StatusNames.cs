@@ -24,6 +24,8 @@ internal static class StatusNames
         return Enum.TryParse(names, plain, ignoreCase: screaming, out object? value) && Enum.IsDefined(names, value) ? (int)value : null;
     }
 
+    public static bool IsDefined(EntityKind kind, long status) => EnumOf(kind) is { } names && status is >= 0 and <= int.MaxValue && Enum.IsDefined(names, (int)status);
+
     public static IEnumerable<string> All(EntityKind kind) => EnumOf(kind) is { } names ? Enum.GetNames(names).Where(name => name != "Unspecified") : [];
 
     private static Type? EnumOf(EntityKind kind) => kind switch

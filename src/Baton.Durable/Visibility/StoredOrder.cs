@@ -7,6 +7,8 @@ internal static class StoredOrder
     {
         (long a, long b) => a.CompareTo(b),
         (double a, double b) => a.CompareTo(b),
+        // A literal between two whole numbers, or beyond all of them; exact, because doubles with a fraction are smaller than 2^53.
+        (long a, double b) => ((double)a).CompareTo(b),
         (string a, string b) => CompareText(a, b),
         _ => throw new ArgumentException($"A {left.GetType().Name} is not comparable with a {right.GetType().Name}."),
     };

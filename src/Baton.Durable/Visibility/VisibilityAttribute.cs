@@ -30,6 +30,11 @@ internal sealed class VisibilityAttribute
     /// <summary>SQL expression over the <c>visibility</c> table, or null when the value is in <c>visibility_values</c>.</summary>
     public string? Column { get; }
 
+    /// <summary>
+    /// SQL column that orders records by it, those without a value as the highest. Null when there is none and <see cref="Column"/> serves.
+    /// </summary>
+    public string? OrderColumn { get; private init; }
+
     /// <summary>Whether a record may be without it.</summary>
     public bool Nullable { get; }
 
@@ -102,7 +107,7 @@ internal sealed class VisibilityAttribute
         Number(ExecutionStatus, AttributeType.Keyword, "status", r => (long)r.Status),
         Number("StartTime", AttributeType.Datetime, "start_time", r => r.StartTime.UtcTicks),
         Number("ExecutionTime", AttributeType.Datetime, "execution_time", r => r.ExecutionTime.UtcTicks),
-        new("CloseTime", AttributeType.Datetime, "close_time", nullable: true, r => r.CloseTime?.UtcTicks),
+        new("CloseTime", AttributeType.Datetime, "close_time", nullable: true, r => r.CloseTime?.UtcTicks) { OrderColumn = "close_order" },
         Number("HistoryLength", AttributeType.Int, "history_length", r => r.HistoryLength),
         Number("HistorySizeBytes", AttributeType.Int, "history_size", r => r.HistorySizeBytes),
         Number("StateTransitionCount", AttributeType.Int, "state_transitions", r => r.StateTransitionCount),
@@ -131,6 +136,7 @@ internal sealed class VisibilityAttribute
     // Other kinds of entity call the id and the type by names of their own.
     private static readonly FrozenDictionary<(EntityKind, string), string> Aliases = new Dictionary<(EntityKind, string), string>
     {
+        [(EntityKind.Workflow, "ScheduleId")] = "WorkflowId",
         [(EntityKind.Schedule, "ScheduleId")] = "WorkflowId",
         [(EntityKind.Activity, "ActivityId")] = "WorkflowId",
         [(EntityKind.Activity, "ActivityType")] = "WorkflowType",
@@ -142,12 +148,20 @@ internal sealed class VisibilityAttribute
     /// <summary>Names that no custom search attribute may take.</summary>
     public static IEnumerable<string> SystemNames => System.Keys;
 
-    /// <summary>The attribute of that name, null when there is none.</summary>
+    /// <summary>
+    /// The attribute of that name, null when there is none: a system attribute, then a custom one, then an alias, then a system attribute
+    /// that lacks, or has too much, the prefix <c>Temporal</c>.
+    /// </summary>
     public static VisibilityAttribute? Find(string name, EntityKind kind, IReadOnlyDictionary<string, AttributeType> customAttributes)
     {
-        if (System.TryGetValue(Aliases.GetValueOrDefault((kind, name), name), out VisibilityAttribute? attribute))
+        const string Prefix = "Temporal";
+        if (System.TryGetValue(name, out VisibilityAttribute? attribute))
             return attribute;
-        return customAttributes.TryGetValue(name, out AttributeType type) ? Named(name, type) : null;
+        if (customAttributes.TryGetValue(name, out AttributeType type))
+            return Named(name, type);
+        if (Aliases.TryGetValue((kind, name), out string? alias))
+            return System[alias];
+        return name == Prefix + "BuildIds" ? System["BuildIds"] : System.GetValueOrDefault(Prefix + name);
     }
 
     /// <summary>A system attribute by its own name.</summary>

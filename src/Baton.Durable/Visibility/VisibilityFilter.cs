@@ -17,9 +17,12 @@ internal sealed record OrFilter(IReadOnlyList<VisibilityFilter> Operands) : Visi
 /// <summary>An order comparison of a scalar attribute.</summary>
 internal sealed record CompareFilter(VisibilityAttribute Attribute, CompareOperator Operator, object Value) : VisibilityFilter;
 
+/// <summary>Bounds included. A node of its own and not two comparisons, so that one look into an index answers it.</summary>
+internal sealed record BetweenFilter(VisibilityAttribute Attribute, object Low, object High, bool Negated) : VisibilityFilter;
+
 /// <summary>
 /// The scalar attribute is one of the values, or the set holds at least one of them. <c>=</c> and <c>!=</c> are the case of one value;
-/// the value of a Text has become its words.
+/// the value of a Text has become its words. There is at least one value.
 /// </summary>
 internal sealed record InFilter(VisibilityAttribute Attribute, IReadOnlyList<object> Values, bool Negated) : VisibilityFilter;
 

@@ -57,7 +57,7 @@ internal sealed class VisibilityLexer(string text)
         {
             ['<', '=', ..] or ['>', '=', ..] or ['!', '=', ..] or ['<', '>', ..] => 2,
             ['=', ..] or ['<', ..] or ['>', ..] or ['(', ..] or [')', ..] or [',', ..] => 1,
-            _ => throw new VisibilityQueryException($"invalid query: unexpected character '{c}' at position {start + 1}"),
+            _ => throw new VisibilityQueryException($"invalid query: malformed SQL query: unexpected character '{c}' at position {start + 1}"),
         };
         _at += length;
         return new QueryToken(QueryTokenKind.Symbol, text.Substring(start, length), start + 1);
@@ -96,6 +96,6 @@ internal sealed class VisibilityLexer(string text)
             }
             content.Append(c);
         }
-        throw new VisibilityQueryException($"invalid query: the quote ({quote}) opened at position {start + 1} is never closed");
+        throw new VisibilityQueryException($"invalid query: malformed SQL query: the quote ({quote}) opened at position {start + 1} is never closed");
     }
 }

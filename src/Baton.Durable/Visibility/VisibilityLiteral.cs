@@ -12,13 +12,15 @@ internal static partial class VisibilityLiteral
     {
         bool isText = literal.Kind == QueryTokenKind.String;
         if (attribute.Name == VisibilityAttribute.ExecutionStatus)
-            return isText ? StatusNames.NumberOf(kind, literal.Text) : ParseInteger(literal);
+            return isText ? StatusNames.NumberOf(kind, literal.Text) : ParseInteger(literal) is long number && StatusNames.IsDefined(kind, number) ? number : null;
         if (attribute.Name == VisibilityAttribute.ExecutionDuration)
             return isText ? ParseDuration(literal.Text) : ParseInteger(literal);
+        // A fraction is a fair bound for whole numbers too; StoredOrder compares the two.
         return attribute.Type switch
         {
-            AttributeType.Text or AttributeType.Keyword or AttributeType.KeywordList => isText ? literal.Text : null,
-            AttributeType.Int => ParseInteger(literal),
+            AttributeType.Keyword or AttributeType.KeywordList => isText ? literal.Text : null,
+            AttributeType.Text => isText && TextWords.Of(literal.Text).Count > 0 ? literal.Text : null,
+            AttributeType.Int => ParseInteger(literal) ?? Whole(ParseReal(literal)),
             AttributeType.Double => ParseReal(literal),
             AttributeType.Bool => ParseBool(literal),
             AttributeType.Datetime => isText ? ParseTime(literal.Text) : ParseUnixNanoseconds(literal),
@@ -31,8 +33,8 @@ internal static partial class VisibilityLiteral
     {
         { Name: VisibilityAttribute.ExecutionStatus } => $"one of {string.Join(", ", StatusNames.All(kind).Select(name => $"'{name}'"))}",
         { Name: VisibilityAttribute.ExecutionDuration } => "a duration such as '1h30m' or '01:30:00', or a number of nanoseconds",
-        { Type: AttributeType.Int } => "a whole number",
-        { Type: AttributeType.Double } => "a number",
+        { Type: AttributeType.Int or AttributeType.Double } => "a number",
+        { Type: AttributeType.Text } => "text in quotes with at least one word",
         { Type: AttributeType.Bool } => "true or false",
         { Type: AttributeType.Datetime } => "a time such as '2026-01-31T14:30:00Z', or a number of nanoseconds since 1970",
         _ => "text in quotes",
@@ -43,6 +45,9 @@ internal static partial class VisibilityLiteral
 
     private static object? ParseReal(QueryToken literal) =>
         literal.Kind == QueryTokenKind.Number && double.TryParse(literal.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
+
+    // 5.0 and 1e3 are whole, and equal to 5 and 1000.
+    private static object? Whole(object? number) => number is double real && double.IsInteger(real) && Math.Abs(real) < 9e18 ? (long)real : number;
 
     private static object? ParseBool(QueryToken literal) =>
         literal.Kind != QueryTokenKind.Number && bool.TryParse(literal.Text, out bool flag) ? flag ? 1L : 0L : null;
@@ -61,9 +66,11 @@ internal static partial class VisibilityLiteral
         return DateTimeOffset.TryParseExact(seven, "yyyy-MM-dd'T'HH:mm:ss.fffffffK", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time) ? time.UtcTicks : null;
     }
 
-    /// <summary>Nanoseconds of Go's duration format (with days as well), or of hours:minutes:seconds.</summary>
+    /// <summary>Nanoseconds: of Go's duration format (with days as well), of hours:minutes:seconds, or as they stand.</summary>
     private static object? ParseDuration(string text)
     {
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long plain))
+            return plain;
         if (ClockDuration().Match(text) is { Success: true } clock)
             return (Whole(clock, "hours") * 3600 + Whole(clock, "minutes") * 60 + Whole(clock, "seconds")) * 1_000_000_000L;
         if (UnitDuration().Match(text) is not { Success: true } units)

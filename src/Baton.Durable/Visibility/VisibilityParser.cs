@@ -41,7 +41,7 @@ internal sealed class VisibilityParser
     public VisibilityParser(string text, IReadOnlyDictionary<string, AttributeType> customAttributes, EntityKind kind)
     {
         if (text.Length > MaxLength)
-            throw new VisibilityQueryException($"invalid query: it has {text.Length} characters, more than the {MaxLength} allowed");
+            throw NotSupported($"a query of {text.Length} characters, the most is {MaxLength}");
         _tokens = new VisibilityLexer(text).ReadAll();
         _customAttributes = customAttributes;
         _kind = kind;
@@ -61,7 +61,7 @@ internal sealed class VisibilityParser
                 Expect("GROUP");
             Expect("BY");
             if (order ? orderBy.Count > 0 : groupBy.Count > 0)
-                throw Error(_tokens[_at - 2], "there is a clause like this already");
+                throw NotSupported($"a second {(order ? "ORDER BY" : "GROUP BY")} clause at position {_tokens[_at - 2].Position}");
             do
             {
                 VisibilityAttribute attribute = ParseSortable(order ? "ORDER BY" : "GROUP BY");
@@ -73,7 +73,7 @@ internal sealed class VisibilityParser
             while (Take(","));
         }
         if (Current.Kind != QueryTokenKind.End)
-            throw Error(Current, "expected AND, OR, ORDER BY, GROUP BY or the end of the query");
+            throw Malformed(Current, "expected AND, OR, ORDER BY, GROUP BY or the end of the query");
         return new VisibilityQuery(filter, orderBy, groupBy);
     }
 
@@ -106,7 +106,7 @@ internal sealed class VisibilityParser
     private VisibilityFilter ParseNot()
     {
         if (++_depth > MaxDepth)
-            throw Error(Current, $"more than {MaxDepth} levels of nesting");
+            throw NotSupported($"more than {MaxDepth} levels of nesting at position {Current.Position}");
         VisibilityFilter filter;
         if (Take("NOT"))
         {
@@ -128,7 +128,7 @@ internal sealed class VisibilityParser
     private VisibilityFilter ParsePredicate()
     {
         if (++_predicates > MaxPredicates)
-            throw Error(Current, $"more than {MaxPredicates} conditions");
+            throw NotSupported($"more than {MaxPredicates} conditions at position {Current.Position}");
         VisibilityAttribute attribute = ParseAttribute();
         QueryToken operation = Current;
         if (Take("IS"))
@@ -152,14 +152,13 @@ internal sealed class VisibilityParser
         if (Take("BETWEEN"))
         {
             CheckOrdered(attribute, operation);
-            var low = new CompareFilter(attribute, CompareOperator.GreaterOrEqual, ParseValue(attribute));
+            object low = ParseValue(attribute);
             Expect("AND");
-            var between = new AndFilter([low, new CompareFilter(attribute, CompareOperator.LessOrEqual, ParseValue(attribute))]);
-            return negated ? Negate(between) : between;
+            return new BetweenFilter(attribute, low, ParseValue(attribute), negated);
         }
         if (Take("STARTS_WITH"))
             return ParsePrefix(attribute, operation, negated);
-        throw Error(operation, $"expected an operator after {attribute.Name}: =, !=, <, <=, >, >=, [NOT] IN, [NOT] BETWEEN, [NOT] STARTS_WITH, IS [NOT] NULL");
+        throw Malformed(operation, $"expected an operator after {attribute.Name}: =, !=, <, <=, >, >=, [NOT] IN, [NOT] BETWEEN, [NOT] STARTS_WITH, IS [NOT] NULL");
     }
 
     private VisibilityFilter ParseIn(VisibilityAttribute attribute, bool negated)
@@ -178,50 +177,55 @@ internal sealed class VisibilityParser
     private VisibilityFilter ParsePrefix(VisibilityAttribute attribute, QueryToken operation, bool negated)
     {
         if (attribute.Type != AttributeType.Keyword || attribute.Name == VisibilityAttribute.ExecutionStatus)
-            throw Error(operation, $"operator STARTS_WITH is not supported for {Describe(attribute)}, only for Keyword");
+            throw NotSupported($"operator STARTS_WITH at position {operation.Position} for {Describe(attribute)}");
         var prefix = (string)ParseValue(attribute);
         if (prefix.Length > 0)
             return new PrefixFilter(attribute, prefix, negated);
-        return negated ? new InFilter(attribute, [], Negated: false) : new NullFilter(attribute, Negated: true);
+        // Each text begins with nothing, and none sorts below it.
+        return new CompareFilter(attribute, negated ? CompareOperator.Less : CompareOperator.GreaterOrEqual, prefix);
     }
 
     private static InFilter Member(VisibilityAttribute attribute, IReadOnlyList<object> values, bool negated) =>
-        new(attribute, attribute.Type == AttributeType.Text ? [.. values.SelectMany(text => TextWords.Of((string)text))] : values, negated);
+        new(attribute, attribute.Type == AttributeType.Text ? [.. values.SelectMany(text => TextWords.Of((string)text)).Distinct()] : values, negated);
 
     private object ParseValue(VisibilityAttribute attribute)
     {
         if (++_values > MaxValues)
-            throw Error(Current, $"more than {MaxValues} values");
+            throw NotSupported($"more than {MaxValues} values at position {Current.Position}");
         QueryToken token = Current;
-        if (token.Kind is QueryTokenKind.QuotedName or QueryTokenKind.End or QueryTokenKind.Symbol
-            || (token.Kind == QueryTokenKind.Name && !token.Is("true") && !token.Is("false")))
-            throw Error(token, token.Is("NULL") ? "write IS NULL or IS NOT NULL" : "expected a value: a number, true, false, or text in quotes");
+        bool isValue = token.Kind is QueryTokenKind.String or QueryTokenKind.Number || token.Is("true") || token.Is("false");
+        if (!isValue && token.Kind is QueryTokenKind.Name or QueryTokenKind.QuotedName)
+            throw NotSupported($"column name '{Shorten(token.Text)}' at position {token.Position} as a value {(token.Is("NULL") ? "(write IS NULL or IS NOT NULL)" : "(text is written in quotes)")}");
+        if (!isValue)
+            throw Malformed(token, "expected a value: a number, true, false, or text in quotes");
         _at++;
         return VisibilityLiteral.ToStored(token, attribute, _kind)
-            ?? throw Error(token, $"not a value for {Describe(attribute)}: expected {VisibilityLiteral.Expected(attribute, _kind)}");
+            ?? throw Invalid($"'{Shorten(token.Text)}' at position {token.Position} is no value for {Describe(attribute)}: expected {VisibilityLiteral.Expected(attribute, _kind)}");
     }
 
     private VisibilityAttribute ParseAttribute()
     {
         QueryToken token = Current;
-        if (token.Kind is not (QueryTokenKind.Name or QueryTokenKind.QuotedName or QueryTokenKind.String))
-            throw Error(token, "expected the name of a search attribute");
+        if (token.Kind == QueryTokenKind.String)
+            throw Invalid($"'{Shorten(token.Text)}' at position {token.Position} must be a column name: names are written plain or in backticks");
+        if (token.Kind is not (QueryTokenKind.Name or QueryTokenKind.QuotedName))
+            throw Malformed(token, "expected the name of a search attribute");
         _at++;
         return VisibilityAttribute.Find(token.Text, _kind, _customAttributes)
-            ?? throw new VisibilityQueryException($"invalid query: column name '{token.Text}' at position {token.Position} is not a valid search attribute");
+            ?? throw new VisibilityQueryException($"invalid query: invalid search attribute: {Shorten(token.Text)} at position {token.Position}");
     }
 
     private VisibilityAttribute ParseSortable(string clause)
     {
         QueryToken token = Current;
         VisibilityAttribute attribute = ParseAttribute();
-        return attribute.IsScalar ? attribute : throw Error(token, $"unable to {clause} {Describe(attribute)}: it has many values");
+        return attribute.IsScalar ? attribute : throw NotSupported($"{clause} at position {token.Position} by {Describe(attribute)}");
     }
 
     private static void CheckOrdered(VisibilityAttribute attribute, QueryToken operation)
     {
         if (!attribute.IsScalar || attribute.Type == AttributeType.Bool || attribute.Name == VisibilityAttribute.ExecutionStatus)
-            throw Error(operation, $"operator {operation.Text.ToUpperInvariant()} is not supported for {Describe(attribute)}");
+            throw NotSupported($"operator {operation.Text.ToUpperInvariant()} at position {operation.Position} for {Describe(attribute)}");
     }
 
     private static VisibilityFilter Negate(VisibilityFilter filter) => filter switch
@@ -229,6 +233,7 @@ internal sealed class VisibilityParser
         AndFilter and => new OrFilter([.. and.Operands.Select(Negate)]),
         OrFilter or => new AndFilter([.. or.Operands.Select(Negate)]),
         CompareFilter compare => compare with { Operator = Opposite(compare.Operator) },
+        BetweenFilter between => between with { Negated = !between.Negated },
         InFilter member => member with { Negated = !member.Negated },
         PrefixFilter prefix => prefix with { Negated = !prefix.Negated },
         NullFilter isNull => isNull with { Negated = !isNull.Negated },
@@ -263,14 +268,18 @@ internal sealed class VisibilityParser
     private void Expect(string word)
     {
         if (!Take(word))
-            throw Error(Current, $"expected {word}");
+            throw Malformed(Current, $"expected {word}");
     }
 
     private static string Describe(VisibilityAttribute attribute) => $"search attribute '{attribute.Name}' of type {attribute.Type}";
 
-    private static VisibilityQueryException Error(QueryToken at, string message) => new(at.Kind == QueryTokenKind.End
-        ? $"invalid query: {message}, but the query ends at position {at.Position}"
-        : $"invalid query: syntax error at position {at.Position} near '{Shorten(at.Text)}': {message}");
+    private static VisibilityQueryException Malformed(QueryToken at, string message) => new(at.Kind == QueryTokenKind.End
+        ? $"invalid query: malformed SQL query: the query ends at position {at.Position}: {message}"
+        : $"invalid query: malformed SQL query: syntax error at position {at.Position} near '{Shorten(at.Text)}': {message}");
+
+    private static VisibilityQueryException NotSupported(string what) => new($"invalid query: operation is not supported: {what}");
+
+    private static VisibilityQueryException Invalid(string what) => new($"invalid query: invalid expression: {what}");
 
     private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
 }

@@ -11,6 +11,7 @@ internal static class VisibilityPredicate
         AndFilter and => and.Operands.All(operand => Matches(operand, record)),
         OrFilter or => or.Operands.Any(operand => Matches(operand, record)),
         CompareFilter compare => compare.Attribute.Read(record) is { } value && Holds(compare.Operator, StoredOrder.Compare(value, compare.Value)),
+        BetweenFilter between => between.Attribute.Read(record) is { } value && (StoredOrder.Compare(value, between.Low) >= 0 && StoredOrder.Compare(value, between.High) <= 0) != between.Negated,
         InFilter { Attribute.IsScalar: true } scalar => scalar.Attribute.Read(record) is { } value && scalar.Values.Contains(value) != scalar.Negated,
         InFilter set => set.Attribute.ReadMany(record).Any(set.Values.Contains) != set.Negated,
         PrefixFilter prefix => prefix.Attribute.Read(record) is string text && text.StartsWith(prefix.Prefix, StringComparison.Ordinal) != prefix.Negated,

@@ -66,7 +66,8 @@ internal sealed class VisibilitySql
     {
         AndFilter and => AppendJoined(and.Operands, " AND "),
         OrFilter or => AppendJoined(or.Operands, " OR "),
-        CompareFilter compare => AppendTest(compare.Attribute, () => Append(SymbolOf(compare.Operator)).Parameter(compare.Value)),
+        CompareFilter compare => AppendOrdered(compare.Attribute, () => Append(SymbolOf(compare.Operator)).Parameter(compare.Value)),
+        BetweenFilter between => AppendOrdered(between.Attribute, () => Append(between.Negated ? " NOT BETWEEN " : " BETWEEN ").Parameter(between.Low).Append(" AND ").Parameter(between.High)),
         InFilter { Attribute.IsScalar: true } scalar => AppendTest(scalar.Attribute, () => AppendMember(scalar.Values, scalar.Negated)),
         InFilter set => Append(set.Negated ? "NOT " : "").AppendTest(set.Attribute, () => AppendMember(set.Values, negated: false)),
         PrefixFilter prefix => AppendPrefix(prefix),
@@ -94,6 +95,16 @@ internal sealed class VisibilitySql
         Append("v.run_key IN (SELECT run_key FROM visibility_values WHERE attribute = ").AppendNumber(attribute).Append(" AND value");
         test();
         return Append(")");
+    }
+
+    /// <summary>A test by order: of the order column where there is one, because it has the index, without the records that have no value.</summary>
+    private VisibilitySql AppendOrdered(VisibilityAttribute attribute, Action test)
+    {
+        if (attribute.OrderColumn is not { } column)
+            return AppendTest(attribute, test);
+        Append("(").Append(column);
+        test();
+        return Append(" AND ").Append(attribute.Column!).Append(" IS NOT NULL)");
     }
 
     private void AppendMember(IReadOnlyList<object> values, bool negated)
@@ -133,17 +144,17 @@ internal sealed class VisibilitySql
         ? Append(column)
         : Append("(SELECT value FROM visibility_values vv WHERE vv.run_key = v.run_key AND vv.attribute = ").AppendNumber(attribute).Append(")");
 
-    // A record without a value sorts as the highest: one term tells whether there is a value, the next orders the values. For the close
-    // time, the first of the default order, a generated column does both, because it can be indexed.
+    // A record without a value sorts as the highest: one term tells whether there is a value, the next orders the values. An order column
+    // does both.
     private IEnumerable<(Action Expression, bool Descending, object Value)> SortTerms(VisibilityOrdering ordering, VisibilityOrdering.Position? position)
     {
         for (int i = 0; i < ordering.Terms.Count; i++)
         {
             (VisibilityAttribute attribute, bool descending) = ordering.Terms[i];
             object? value = position?.Values[i];
-            if (attribute.Name == "CloseTime")
+            if (attribute.OrderColumn is { } column)
             {
-                yield return (() => Append("close_order"), descending, value ?? long.MaxValue);
+                yield return (() => Append(column), descending, value ?? long.MaxValue);
                 continue;
             }
             if (attribute.Nullable)

@@ -62,6 +62,126 @@ public abstract partial class StoreCompliance
     }
 
     [Theory]
+    [InlineData("", "1 2 3 4")]
+    [InlineData("WorkflowId = 'id-2'", "2")]
+    [InlineData("WorkflowId != \"id-2\"", "1 3 4")]
+    [InlineData("`WorkflowId` <> 'id-2'", "1 3 4")]
+    [InlineData("ScheduleId = 'id-2'", "2")]
+    [InlineData("RunId IN ('run-1', 'run-4', 'run-9')", "1 4")]
+    [InlineData("RunId NOT IN ('run-1')", "2 3 4")]
+    [InlineData("WorkflowId STARTS_WITH 'id-'", "1 2 3 4")]
+    [InlineData("WorkflowId starts_with 'id-3'", "3")]
+    [InlineData("WorkflowId NOT STARTS_WITH 'id-3'", "1 2 4")]
+    [InlineData("WorkflowId STARTS_WITH ''", "1 2 3 4")]
+    [InlineData("Color NOT STARTS_WITH ''", "")]
+    [InlineData("WorkflowId > 'id-2'", "3 4")]
+    [InlineData("WorkflowType = 'Type' AND TaskQueue = 'queue'", "1 2 3 4")]
+    [InlineData("ExecutionStatus = 'Running'", "1 4")]
+    [InlineData("ExecutionStatus = \"Running\"", "1 4")]
+    [InlineData("ExecutionStatus = 'WORKFLOW_EXECUTION_STATUS_RUNNING'", "1 4")]
+    [InlineData("ExecutionStatus = 1", "1 4")]
+    [InlineData("ExecutionStatus IN ('Completed', 'ContinuedAsNew')", "2")]
+    [InlineData("NOT ExecutionStatus = 'Running'", "2 3")]
+    [InlineData("StartTime = '2026-01-31T12:00:02Z'", "2")]
+    [InlineData("StartTime >= '2026-01-31T13:00:02+01:00' AND StartTime < '2026-01-31T12:00:03.999999999Z'", "2 3")]
+    [InlineData("StartTime > 1769860802000000000", "3 4")]
+    [InlineData("StartTime BETWEEN '2026-01-31T12:00:02Z' AND '2026-01-31T12:00:03Z'", "2 3")]
+    [InlineData("StartTime NOT BETWEEN '2026-01-31T12:00:02Z' AND '2026-01-31T12:00:03Z'", "1 4")]
+    [InlineData("CloseTime IS NULL", "1 4")]
+    [InlineData("CloseTime IS NOT NULL", "2 3")]
+    [InlineData("CloseTime > '2020-01-01T00:00:00Z'", "2 3")]
+    [InlineData("NOT CloseTime > '2020-01-01T00:00:00Z'", "")]
+    [InlineData("CloseTime BETWEEN '2020-01-01T00:00:00Z' AND '2099-01-01T00:00:00Z'", "2 3")]
+    [InlineData("CloseTime != '2020-01-01T00:00:00Z'", "2 3")]
+    [InlineData("ExecutionDuration = '1h30m'", "2")]
+    [InlineData("ExecutionDuration = '01:30:00'", "2")]
+    [InlineData("ExecutionDuration = 5400000000000", "2")]
+    [InlineData("ExecutionDuration = '5400000000000'", "2")]
+    [InlineData("ExecutionDuration < '10s'", "3")]
+    [InlineData("ExecutionDuration < '1d'", "2 3")]
+    [InlineData("HistoryLength > 5 AND HistorySizeBytes <= 100", "2")]
+    [InlineData("StateTransitionCount = 0", "1 3 4")]
+    [InlineData("ParentWorkflowId = 'parent'", "2")]
+    [InlineData("ParentWorkflowId != 'parent'", "")]
+    [InlineData("ParentWorkflowId IS NULL", "1 3 4")]
+    [InlineData("RootRunId = 'root-run'", "2")]
+    [InlineData("Color = 'red'", "1")]
+    [InlineData("Color != 'red'", "2")]
+    [InlineData("Color IS NULL", "3 4")]
+    [InlineData("Color IN ('red', 'blue')", "1 2")]
+    [InlineData("Color NOT IN ('red', 'green')", "2")]
+    [InlineData("Color STARTS_WITH 'b'", "2")]
+    [InlineData("Color >= 'c'", "1")]
+    [InlineData("Words = 'FOX'", "1")]
+    [InlineData("Words = 'cat fox'", "1 2")]
+    [InlineData("Words != 'fox'", "2 3 4")]
+    [InlineData("Words IS NOT NULL", "1 2 3")]
+    [InlineData("Tags = 'a'", "1 2")]
+    [InlineData("Tags != 'a'", "3 4")]
+    [InlineData("Tags IN ('b', 'c')", "1 2")]
+    [InlineData("Tags IS NULL", "3 4")]
+    [InlineData("Size = 5", "1")]
+    [InlineData("Size = 5.0", "1")]
+    [InlineData("Size > -1.5 AND Size < 5.5", "1 2")]
+    [InlineData("Size BETWEEN 0 AND 4", "2")]
+    [InlineData("Ratio = 0.5", "1")]
+    [InlineData("Ratio >= -1e3", "1 2")]
+    [InlineData("Done = true", "1")]
+    [InlineData("Done != TRUE", "2")]
+    [InlineData("Due < '2026-02-01T00:00:00Z'", "1")]
+    [InlineData("BuildIds = 'assigned:x'", "3")]
+    [InlineData("TemporalBuildIds = 'assigned:x'", "3")]
+    [InlineData("SchedulePaused = true", "4")]
+    [InlineData("TemporalSchedulePaused = true", "4")]
+    [InlineData("Color = 'red' OR Color = 'blue' AND ExecutionStatus = 'Running'", "1")]
+    [InlineData("(Color = 'red' OR Color = 'blue') AND ExecutionStatus = 'Completed'", "2")]
+    [InlineData("NOT (Color = 'red' OR ExecutionStatus = 'Running')", "2")]
+    [InlineData("NOT NOT Color = 'red'", "1")]
+    [InlineData("Color = 'it''s' OR Color = 'it\\'s' OR Color = \"it's\"", "")]
+    public void A_query_finds(string query, string runKeys)
+    {
+        (string, AttributeType)[] custom =
+        [
+            ("Color", AttributeType.Keyword), ("Words", AttributeType.Text), ("Tags", AttributeType.KeywordList), ("Size", AttributeType.Int),
+            ("Ratio", AttributeType.Double), ("Done", AttributeType.Bool), ("Due", AttributeType.Datetime),
+        ];
+        Commit(batch =>
+        {
+            batch.Visibility[1] = Samples.Record(1) with
+            {
+                Attributes = Samples.Attributes(
+                    ("Color", Samples.Keyword("red")), ("Words", Samples.Text("The quick, brown Fox")), ("Tags", Samples.List("a", "b")),
+                    ("Size", new AttributeValue(AttributeType.Int, 5L)), ("Ratio", new AttributeValue(AttributeType.Double, 0.5)),
+                    ("Done", new AttributeValue(AttributeType.Bool, true)), ("Due", new AttributeValue(AttributeType.Datetime, Samples.Time(0)))),
+            };
+            batch.Visibility[2] = Samples.Record(2) with
+            {
+                Status = 2,
+                CloseTime = Samples.Time(2 + 5400),
+                HistoryLength = 10,
+                HistorySizeBytes = 100,
+                StateTransitionCount = 3,
+                ParentId = "parent",
+                RootRunId = "root-run",
+                Attributes = Samples.Attributes(
+                    ("Color", Samples.Keyword("blue")), ("Words", Samples.Text("a cat")), ("Tags", Samples.List("a", "c")),
+                    ("Size", new AttributeValue(AttributeType.Int, 0L)), ("Ratio", new AttributeValue(AttributeType.Double, -0.0)),
+                    ("Done", new AttributeValue(AttributeType.Bool, false)), ("Due", new AttributeValue(AttributeType.Datetime, Samples.Time(1e8)))),
+            };
+            batch.Visibility[3] = Samples.Record(3) with
+            {
+                Status = 3,
+                CloseTime = Samples.Time(4),
+                // A value of another type than the one registered is no value, and an empty list is none either.
+                Attributes = Samples.Attributes(("Color", new AttributeValue(AttributeType.Int, 5L)), ("Words", Samples.Text("...")), ("Tags", Samples.List()), ("BuildIds", Samples.List("assigned:x"))),
+            };
+            batch.Visibility[4] = Samples.Record(4) with { Attributes = Samples.Attributes(("TemporalSchedulePaused", new AttributeValue(AttributeType.Bool, true))) };
+        });
+        Assert.Equal(runKeys, string.Join(' ', Keys(List(query, custom).Records).Order()));
+        Assert.Equal(runKeys.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length, Count(query, custom));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("ORDER BY StartTime")]
     [InlineData("ORDER BY CloseTime ASC, WorkflowId DESC")]

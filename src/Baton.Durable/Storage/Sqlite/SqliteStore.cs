@@ -1,3 +1,4 @@
+using System.Globalization;
 using SQLitePCL;
 
 namespace Baton.Durable.Storage.Sqlite;
@@ -24,6 +25,8 @@ namespace Baton.Durable.Storage.Sqlite;
 /// </remarks>
 internal sealed class SqliteStore : IDurableStore
 {
+    private const int PageSize = 4_096;
+
     // SQLITE_DBSTATUS_CACHE_WRITE: pages this connection wrote, to the log as long as it does not checkpoint.
     private const int PagesWritten = 9;
 
@@ -35,7 +38,7 @@ internal sealed class SqliteStore : IDurableStore
 
     // Free pages kept for the next writes, and how many are given back in one go.
     private const int FreePagesKept = 256;
-    private const int VacuumBite = 1_024;
+    private const int VacuumBite = 256;
 
     private readonly FileLock _lock;
     private readonly SqliteConnection _writer;
@@ -48,6 +51,7 @@ internal sealed class SqliteStore : IDurableStore
     private readonly DocumentWriter _documentWriter;
     private long _framesSinceCheckpoint;
     private bool _mustOverwriteLog;
+    private bool _disposed;
 
     private SqliteStore(string path, FileLock fileLock, SqliteConnection writer)
     {
@@ -75,8 +79,9 @@ internal sealed class SqliteStore : IDurableStore
     public IDocumentReader Documents { get; }
 
     /// <summary>Opens the file, makes it when it is not there, and brings a file of an older release up to this one.</summary>
+    /// <param name="maxBytes">Size that the file may grow to, in steps of 4 KiB; null for what the disk has. Beyond it a commit fails as on a full disk.</param>
     /// <exception cref="StoreException">Another server runs on it, it is of another program or a newer release, or the disk refused.</exception>
-    public static SqliteStore Open(string path)
+    public static SqliteStore Open(string path, long? maxBytes = null)
     {
         path = Path.GetFullPath(path);
         FileLock fileLock = FileLock.Take(path);
@@ -86,6 +91,8 @@ internal sealed class SqliteStore : IDurableStore
             writer = new SqliteConnection(path);
             SqliteSchema.Migrate(writer);
             writer.Execute(SqliteSchema.WriterSettings);
+            if (maxBytes is { } limit)
+                writer.Scalar(string.Create(CultureInfo.InvariantCulture, $"PRAGMA max_page_count = {Math.Max(1, limit / PageSize)}"));
             var store = new SqliteStore(path, fileLock, writer);
             // The log that a killed server left: fold it in now, while nobody waits for a commit.
             store.Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
@@ -132,13 +139,12 @@ internal sealed class SqliteStore : IDurableStore
     {
         using ReaderPool.Lease reader = _readers.Rent();
         SqliteConnection connection = reader.Connection;
-        long pageSize = connection.Scalar("PRAGMA page_size");
         using SqliteStatement history = reader.Begin("SELECT count(*), coalesce(sum(length(events)), 0) FROM history WHERE run_key NOT IN (SELECT run_key FROM doomed_histories)");
         history.Step();
         return new StoreStatistics(
             FileBytes: LengthOf(_writer.Path),
             LogBytes: LengthOf(_writer.Path + "-wal"),
-            FreeBytes: connection.Scalar("PRAGMA freelist_count") * pageSize,
+            FreeBytes: connection.Scalar("PRAGMA freelist_count") * PageSize,
             Entities: connection.Scalar("SELECT count(*) FROM entities"),
             HistoryBatches: history.Long(0),
             HistoryBytes: history.Long(1));
@@ -146,6 +152,9 @@ internal sealed class SqliteStore : IDurableStore
 
     public ValueTask DisposeAsync()
     {
+        if (_disposed)
+            return ValueTask.CompletedTask;
+        _disposed = true;
         _readers.Dispose();
         // Leaves one file behind, and nothing to recover at the next start. Where it fails, the log holds everything.
         try
@@ -208,7 +217,7 @@ internal sealed class SqliteStore : IDurableStore
         // Not for a handful: a run that ends frees pages which the next one takes again.
         if (surplus < FreePagesKept)
             return false;
-        _writer.Prepare(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"PRAGMA incremental_vacuum({VacuumBite})")).Begin().Run();
+        _writer.Prepare(string.Create(CultureInfo.InvariantCulture, $"PRAGMA incremental_vacuum({VacuumBite})")).Begin().Run();
         CountFrames();
         // The file itself shrinks with the next checkpoint.
         if (surplus - VacuumBite < FreePagesKept)
