@@ -103,6 +103,10 @@ internal sealed class ScheduleMachine
             var time = trigger.ScheduledTime?.ToDateTimeOffset() ?? now;
             AddStart(new(time, time), trigger.OverlapPolicy, manual: true);
         }
+        if (Model.Backfills.Count == 0)
+        {
+            backfilledAt = null;
+        }
         foreach (var backfill in patch.BackfillRequest)
         {
             if (Model.Backfills.Count >= MaxBuffer)

@@ -29,6 +29,21 @@ public sealed class GrpcWireTests
             throw new InvalidOperationException("the secret of the inside");
     }
 
+    private sealed class Waiting
+    {
+        public TaskCompletionSource<CallContext> Arrived { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Gone { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public async Task<PollWorkflowTaskQueueResponse> PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest request, CallContext call)
+        {
+            await using var registration = call.CancellationToken.Register(Gone.SetResult);
+            Arrived.SetResult(call);
+            await Gone.Task;
+            return new();
+        }
+    }
+
     private static readonly StartWorkflowExecutionRequest Start = new() { Namespace = "default", WorkflowId = "order-1" };
 
     [Theory]
@@ -150,6 +165,51 @@ public sealed class GrpcWireTests
         }
         var unknown = await client.CallAsync("/grpc.health.v1.Health/Check", new HealthCheckRequest { Service = "nobody" });
         Assert.Equal((int)StatusCode.NotFound, unknown.Status);
+    }
+
+    [Fact]
+    public async Task A_handler_learns_that_its_caller_is_gone()
+    {
+        var waiting = new Waiting();
+        await using var server = await StartAsync(new(), waiting);
+        using var client = new WireClient(server.Address);
+        using var leave = new CancellationTokenSource();
+
+        var call = client.SendAsync(WorkflowService + "PollWorkflowTaskQueue", [], cancellationToken: leave.Token);
+        Assert.Null((await waiting.Arrived.Task).Deadline);
+        await leave.CancelAsync();
+
+        await waiting.Gone.Task;
+        await Assert.ThrowsAsync<TaskCanceledException>(() => call);
+    }
+
+    [Fact]
+    public async Task A_handler_learns_of_the_deadline_and_the_caller_is_told_when_it_passed()
+    {
+        var waiting = new Waiting();
+        await using var server = await StartAsync(new(), waiting);
+        using var client = new WireClient(server.Address);
+
+        var answer = await client.SendAsync(WorkflowService + "PollWorkflowTaskQueue", [], timeout: "50m");
+
+        await waiting.Gone.Task;
+        Assert.NotNull((await waiting.Arrived.Task).Deadline);
+        Assert.Equal((int)StatusCode.DeadlineExceeded, answer.Status);
+    }
+
+    [Fact]
+    public async Task Stopping_the_server_ends_calls_under_way()
+    {
+        var waiting = new Waiting();
+        var server = await StartAsync(new(), waiting);
+        using var client = new WireClient(server.Address);
+
+        var call = client.SendAsync(WorkflowService + "PollWorkflowTaskQueue", []);
+        await waiting.Arrived.Task;
+        await server.DisposeAsync();
+
+        await waiting.Gone.Task;
+        await Assert.ThrowsAnyAsync<Exception>(() => call);
     }
 
     [Fact]

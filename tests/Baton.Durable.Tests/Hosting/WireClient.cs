@@ -26,7 +26,7 @@ internal sealed class WireClient : IDisposable
     public Task<WireAnswer> CallAsync(string path, IMessage request, string? bearer = null, bool gzip = false) =>
         SendAsync(path, gzip ? Gzip(request.ToByteArray()) : request.ToByteArray(), gzip, bearer);
 
-    public async Task<WireAnswer> SendAsync(string path, byte[] body, bool compressed = false, string? bearer = null)
+    public async Task<WireAnswer> SendAsync(string path, byte[] body, bool compressed = false, string? bearer = null, string? timeout = null, CancellationToken cancellationToken = default)
     {
         var frame = new byte[5 + body.Length];
         frame[0] = compressed ? (byte)1 : (byte)0;
@@ -48,7 +48,11 @@ internal sealed class WireClient : IDisposable
         {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
         }
-        using var response = await http.SendAsync(request);
+        if (timeout is not null)
+        {
+            request.Headers.Add("grpc-timeout", timeout);
+        }
+        using var response = await http.SendAsync(request, cancellationToken);
         var answer = await response.Content.ReadAsByteArrayAsync();
         return new WireAnswer(
             int.Parse(Read("grpc-status"), System.Globalization.CultureInfo.InvariantCulture),
