@@ -1,6 +1,7 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
+using Baton.Durable.Schedules;
 using Baton.Durable.Services;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
@@ -19,6 +20,8 @@ internal static class DurableComposition
         var clock = new EngineClock(options.TimeProvider ?? TimeProvider.System, options.TimeSkipping);
         var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
+        engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);
+        ScheduleTurn.ListenTo(engine.Core);
         try
         {
             engine.Start();
@@ -43,6 +46,7 @@ internal static class DurableComposition
             new HistoryHandler(engine),
             new DescribeHandler(engine),
             new VisibilityHandler(engine),
+            new ScheduleHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
