@@ -26,8 +26,18 @@ internal sealed partial class WorkflowRun : Entity
         tailFrom = state.NextEventId;
     }
 
-    public static WorkflowRun Load(EngineCore core, EntityRecord record) =>
-        new(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, ExecutionState.Parser.ParseFrom(record.State));
+    public static WorkflowRun Load(EngineCore core, EntityRecord record)
+    {
+        var run = new WorkflowRun(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, ExecutionState.Parser.ParseFrom(record.State));
+        foreach (var known in run.S.Updates.Values.Where(static update => update is { AcceptedEventId: 0, AdmittedEventId: > 0 }))
+        {
+            // A reset took it over and no worker has accepted it yet: it is given to the next workflow task.
+            var admitted = HistoryReading.Event(run, known.AdmittedEventId).WorkflowExecutionUpdateAdmittedEventAttributes;
+            run.Updates.Add(new PendingUpdate(known.UpdateId, admitted.Request));
+        }
+
+        return run;
+    }
 
     public ExecutionState S { get; }
 

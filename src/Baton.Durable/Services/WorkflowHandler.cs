@@ -184,6 +184,43 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         });
     }
 
+    public Task<ResetWorkflowExecutionResponse> ResetWorkflowExecution(ResetWorkflowExecutionRequest request, CallContext call)
+    {
+        var space = Namespace(request.Namespace);
+        RequireExecution(request.WorkflowExecution);
+        RequireLength(request.RequestId, "RequestId");
+        if (request.RequestId.Length == 0)
+        {
+            request.RequestId = Guid.NewGuid().ToString("D");
+        }
+
+        foreach (var operation in request.PostResetOperations)
+        {
+            if (operation.SignalWorkflow is { } signal)
+            {
+                RequireId(signal.SignalName, "PostResetOperations.SignalWorkflow.SignalName");
+            }
+        }
+
+        return Engine.Run(step =>
+        {
+            var origin = FindRun(step, space, request.WorkflowExecution);
+            var current = FindRun(step, space, new() { WorkflowId = origin.Id });
+            if (current.S.RequestIds.Any(known => known.RequestId == request.RequestId))
+            {
+                return new ResetWorkflowExecutionResponse { RunId = current.RunId };
+            }
+
+            var run = ResetRun.Apply(step, origin, current, request);
+            foreach (var signal in request.PostResetOperations.Select(static operation => operation.SignalWorkflow).Where(static signal => signal is not null))
+            {
+                Signal.Apply(step, run, new SignalArguments(signal.SignalName, signal.Input, request.Identity, signal.Header) { Links = signal.Links });
+            }
+
+            return new ResetWorkflowExecutionResponse { RunId = run.RunId };
+        });
+    }
+
     private static void EnsureRequestId(StartWorkflowExecutionRequest request)
     {
         if (request.RequestId.Length == 0)

@@ -68,7 +68,7 @@ internal static class ProtocolMessages
         {
             // After a crash the request is only in the worker's message.
             var request = acceptance.AcceptedRequest is { Meta: not null } carried ? carried : update?.Request;
-            if (run.S.Updates.ContainsKey(id) || request is null)
+            if (run.S.Updates.TryGetValue(id, out var taken) && taken.AcceptedEventId > 0 || request is null)
             {
                 return;
             }
@@ -98,6 +98,7 @@ internal static class ProtocolMessages
             if (update is not null)
             {
                 run.Updates.Remove(update);
+                run.S.Updates.Remove(id);
                 update.Advance(batch.Step, UpdateStage.Completed, new Outcome { Failure = rejection.Failure });
             }
         }

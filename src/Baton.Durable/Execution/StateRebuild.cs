@@ -1,0 +1,174 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Execution.Commands;
+using Baton.Durable.State;
+using Google.Protobuf;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.History.V1;
+
+namespace Baton.Durable.Execution;
+
+/// <summary>
+/// Brings a run's state to where a prefix of a history left it. Used by reset only: everywhere else state is stored, not replayed.
+/// </summary>
+internal static class StateRebuild
+{
+    public static void Apply(WorkflowRun run, HistoryEvent item, long now)
+    {
+        var s = run.S;
+        switch (item.EventType)
+        {
+            case EventType.WorkflowTaskCompleted:
+                s.LastCompletedStartedId = item.WorkflowTaskCompletedEventAttributes.StartedEventId;
+                s.FirstTaskCompleted = true;
+                break;
+            case EventType.ActivityTaskScheduled:
+                s.Activities.Add(item.EventId, Scheduled(item, now));
+                break;
+            case EventType.ActivityTaskCompleted:
+                s.Activities.Remove(item.ActivityTaskCompletedEventAttributes.ScheduledEventId);
+                break;
+            case EventType.ActivityTaskFailed:
+                s.Activities.Remove(item.ActivityTaskFailedEventAttributes.ScheduledEventId);
+                break;
+            case EventType.ActivityTaskTimedOut:
+                s.Activities.Remove(item.ActivityTaskTimedOutEventAttributes.ScheduledEventId);
+                break;
+            case EventType.ActivityTaskCanceled:
+                s.Activities.Remove(item.ActivityTaskCanceledEventAttributes.ScheduledEventId);
+                break;
+            case EventType.ActivityTaskCancelRequested:
+                if (s.Activities.TryGetValue(item.ActivityTaskCancelRequestedEventAttributes.ScheduledEventId, out var canceled))
+                {
+                    canceled.CancelRequested = true;
+                    canceled.CancelRequestedEventId = item.EventId;
+                }
+
+                break;
+            case EventType.TimerStarted:
+                var timer = item.TimerStartedEventAttributes;
+                s.Timers.Add(timer.TimerId, new TimerState
+                {
+                    TimerId = timer.TimerId,
+                    StartedEventId = item.EventId,
+                    FireTime = Instant.Add(Instant.From(item.EventTime), Instant.From(timer.StartToFireTimeout)),
+                });
+                break;
+            case EventType.TimerFired:
+                s.Timers.Remove(item.TimerFiredEventAttributes.TimerId);
+                break;
+            case EventType.TimerCanceled:
+                s.Timers.Remove(item.TimerCanceledEventAttributes.TimerId);
+                break;
+            case EventType.WorkflowExecutionSignaled:
+                s.SignalCount++;
+                if (item.WorkflowExecutionSignaledEventAttributes.RequestId is { Length: > 0 } signalRequest)
+                {
+                    s.SignalRequestIds.Add(signalRequest);
+                }
+
+                break;
+            case EventType.WorkflowExecutionCancelRequested:
+                s.CancelRequested = true;
+                break;
+            case EventType.UpsertWorkflowSearchAttributes:
+                UpsertSearchAttributes.Merge(run, item.UpsertWorkflowSearchAttributesEventAttributes.SearchAttributes);
+                break;
+            case EventType.WorkflowPropertiesModified:
+                ModifyProperties.Merge(run, item.WorkflowPropertiesModifiedEventAttributes.UpsertedMemo);
+                break;
+            case EventType.WorkflowExecutionUpdateAdmitted:
+                var admitted = item.WorkflowExecutionUpdateAdmittedEventAttributes.Request.Meta.UpdateId;
+                s.Updates[admitted] = new UpdateState { UpdateId = admitted, AdmittedEventId = item.EventId, ProtocolInstanceId = admitted };
+                break;
+            case EventType.WorkflowExecutionUpdateAccepted:
+                var accepted = item.WorkflowExecutionUpdateAcceptedEventAttributes.ProtocolInstanceId;
+                s.Updates[accepted] = new UpdateState { UpdateId = accepted, AcceptedEventId = item.EventId, ProtocolInstanceId = accepted };
+                break;
+            case EventType.WorkflowExecutionUpdateCompleted:
+                if (s.Updates.TryGetValue(item.WorkflowExecutionUpdateCompletedEventAttributes.Meta.UpdateId, out var update))
+                {
+                    update.CompletedEventId = item.EventId;
+                }
+
+                break;
+            default:
+                ApplyChildren(s, item);
+                break;
+        }
+    }
+
+    private static void ApplyChildren(ExecutionState s, HistoryEvent item)
+    {
+        switch (item.EventType)
+        {
+            case EventType.StartChildWorkflowExecutionInitiated:
+                var a = item.StartChildWorkflowExecutionInitiatedEventAttributes;
+                s.Children.Add(item.EventId, new ChildState
+                {
+                    InitiatedEventId = item.EventId,
+                    NamespaceName = a.Namespace,
+                    NamespaceId = a.NamespaceId,
+                    WorkflowId = a.WorkflowId,
+                    WorkflowType = a.WorkflowType.Name,
+                    ParentClosePolicy = (int)a.ParentClosePolicy,
+                });
+                break;
+            case EventType.ChildWorkflowExecutionStarted:
+                var started = item.ChildWorkflowExecutionStartedEventAttributes;
+                if (s.Children.TryGetValue(started.InitiatedEventId, out var child))
+                {
+                    child.StartedEventId = item.EventId;
+                    child.RunId = started.WorkflowExecution.RunId;
+                    child.FirstRunId = started.WorkflowExecution.RunId;
+                }
+
+                break;
+            case EventType.StartChildWorkflowExecutionFailed:
+                s.Children.Remove(item.StartChildWorkflowExecutionFailedEventAttributes.InitiatedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionCompleted:
+                s.Children.Remove(item.ChildWorkflowExecutionCompletedEventAttributes.InitiatedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionFailed:
+                s.Children.Remove(item.ChildWorkflowExecutionFailedEventAttributes.InitiatedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionCanceled:
+                s.Children.Remove(item.ChildWorkflowExecutionCanceledEventAttributes.InitiatedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionTimedOut:
+                s.Children.Remove(item.ChildWorkflowExecutionTimedOutEventAttributes.InitiatedEventId);
+                break;
+            case EventType.ChildWorkflowExecutionTerminated:
+                s.Children.Remove(item.ChildWorkflowExecutionTerminatedEventAttributes.InitiatedEventId);
+                break;
+        }
+    }
+
+    /// <summary>An activity that had not ended at the reset point is scheduled anew: its time counts from now.</summary>
+    private static ActivityState Scheduled(HistoryEvent item, long now)
+    {
+        var a = item.ActivityTaskScheduledEventAttributes;
+        var scheduleToClose = Instant.From(a.ScheduleToCloseTimeout);
+        var activity = new ActivityState
+        {
+            ScheduledEventId = item.EventId,
+            ActivityId = a.ActivityId,
+            ActivityType = a.ActivityType.Name,
+            TaskQueue = a.TaskQueue.Name,
+            ScheduledTime = now,
+            AttemptScheduledTime = now,
+            Attempt = 1,
+            ScheduleToClose = scheduleToClose,
+            ScheduleToStart = Instant.From(a.ScheduleToStartTimeout),
+            StartToClose = Instant.From(a.StartToCloseTimeout),
+            HeartbeatTimeout = Instant.From(a.HeartbeatTimeout),
+            ScheduleToCloseDeadline = scheduleToClose > 0 ? Instant.Add(now, scheduleToClose) : 0,
+            Retry = a.RetryPolicy is { } policy ? Retries.ToState(policy) : null,
+            Priority = a.Priority?.ToByteString() ?? ByteString.Empty,
+            UseWorkflowBuildId = a.UseWorkflowBuildId,
+        };
+        activity.OriginalOptions = ActivityOptionsCodec.Of(activity).ToByteString();
+        return activity;
+    }
+}
