@@ -40,6 +40,7 @@ internal interface IDurableStore : IAsyncDisposable
     /// <exception cref="StoreException">The medium refused; nothing is lost.</exception>
     bool Maintain();
 
+    /// <summary>Reads every row: not for a path that somebody waits on.</summary>
     StoreStatistics GetStatistics();
 }
 

@@ -245,6 +245,19 @@ public abstract partial class StoreCompliance
     }
 
     [Fact]
+    public void The_largest_queries_that_parse_are_answered()
+    {
+        Commit(batch => batch.Visibility[1] = Samples.Record(1));
+        Assert.Equal(1, Count(string.Join(" AND ", Enumerable.Repeat("WorkflowId STARTS_WITH 'id'", VisibilityParser.MaxPredicates))));
+        Assert.Equal(1, Count(string.Join(" OR ", Enumerable.Range(1, VisibilityParser.MaxPredicates).Select(i => $"WorkflowId = 'id-{i}'"))));
+        Assert.Equal(1, Count($"HistoryLength IN ({string.Join(',', Enumerable.Range(0, VisibilityParser.MaxValues))})"));
+        int depth = VisibilityParser.MaxDepth - 1;
+        string nested = string.Concat(Enumerable.Repeat("(WorkflowId = 'x' OR ", depth)) + "WorkflowId = 'id-1'" + new string(')', depth);
+        Assert.Equal(1, Count(nested + string.Concat(Enumerable.Repeat(" AND Color IS NULL", VisibilityParser.MaxPredicates - depth - 1)), ("Color", AttributeType.Keyword)));
+        Assert.Single(List(nested + " ORDER BY Color, StartTime DESC", ("Color", AttributeType.Keyword)).Records);
+    }
+
+    [Fact]
     public void The_last_page_has_no_next()
     {
         Commit(batch =>

@@ -55,7 +55,7 @@ internal sealed class ReaderPool(string path) : IDisposable
         /// <summary>Begins the statement; dispose it before the lease.</summary>
         public SqliteStatement Begin(string sql) => connection.Prepare(sql).Begin();
 
-        public SqliteConnection Connection => connection;
+        public long Scalar(string sql) => connection.Scalar(sql);
 
         public void Dispose() => pool.Return(connection);
     }

@@ -112,14 +112,15 @@ internal sealed class SqliteStore : IDurableStore
             return;
         if (_mustOverwriteLog)
             OverwriteLog();
-        InTransaction(() =>
+        try
         {
-            _entityWriter.Apply(batch);
-            _historyWriter.Apply(batch);
-            _visibilityWriter.Apply(batch);
-            _documentWriter.Apply(batch);
-            CrashPoints.Hit(CrashPoints.BeforeCommit);
-        });
+            InTransaction(() => Apply(batch));
+        }
+        catch
+        {
+            TryOverwriteLog();
+            throw;
+        }
         CrashPoints.Hit(CrashPoints.AfterCommit);
         if (_framesSinceCheckpoint >= CheckpointFramesForced)
             TryCheckpoint();
@@ -137,17 +138,15 @@ internal sealed class SqliteStore : IDurableStore
 
     public StoreStatistics GetStatistics()
     {
+        const string LiveHistory = "FROM history WHERE run_key NOT IN (SELECT run_key FROM doomed_histories)";
         using ReaderPool.Lease reader = _readers.Rent();
-        SqliteConnection connection = reader.Connection;
-        using SqliteStatement history = reader.Begin("SELECT count(*), coalesce(sum(length(events)), 0) FROM history WHERE run_key NOT IN (SELECT run_key FROM doomed_histories)");
-        history.Step();
         return new StoreStatistics(
             FileBytes: LengthOf(_writer.Path),
             LogBytes: LengthOf(_writer.Path + "-wal"),
-            FreeBytes: connection.Scalar("PRAGMA freelist_count") * PageSize,
-            Entities: connection.Scalar("SELECT count(*) FROM entities"),
-            HistoryBatches: history.Long(0),
-            HistoryBytes: history.Long(1));
+            FreeBytes: reader.Scalar("PRAGMA freelist_count") * PageSize,
+            Entities: reader.Scalar("SELECT count(*) FROM entities"),
+            HistoryBatches: reader.Scalar($"SELECT count(*) {LiveHistory}"),
+            HistoryBytes: reader.Scalar($"SELECT sum(length(events)) {LiveHistory}"));
     }
 
     public ValueTask DisposeAsync()
@@ -167,6 +166,15 @@ internal sealed class SqliteStore : IDurableStore
         _writer.Dispose();
         _lock.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private void Apply(WriteBatch batch)
+    {
+        _entityWriter.Apply(batch);
+        _historyWriter.Apply(batch);
+        _visibilityWriter.Apply(batch);
+        _documentWriter.Apply(batch);
+        CrashPoints.Hit(CrashPoints.BeforeCommit);
     }
 
     private void InTransaction(Action write)
@@ -208,6 +216,19 @@ internal sealed class SqliteStore : IDurableStore
     {
         InTransaction(() => _writer.Prepare("INSERT INTO meta (key, value) VALUES ('failed_commits', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1").Begin().Run());
         _mustOverwriteLog = false;
+    }
+
+    private void TryOverwriteLog()
+    {
+        try
+        {
+            if (_mustOverwriteLog)
+                OverwriteLog();
+        }
+        catch (StoreException)
+        {
+            // The medium still refuses. The next commit tries again, and does nothing else before it.
+        }
     }
 
     /// <summary>True when there is more to give back.</summary>
