@@ -7,6 +7,7 @@ using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Baton.Durable.Storage.Sqlite;
 using Baton.Durable.Storage.Volatile;
+using Baton.Durable.Workers;
 using Microsoft.Extensions.Logging;
 
 namespace Baton.Durable;
@@ -47,6 +48,7 @@ internal static class DurableComposition
             new DescribeHandler(engine),
             new VisibilityHandler(engine),
             new ScheduleHandler(engine),
+            new WorkerHandler(engine, new WorkerRegistry(clock)),
         ];
         object[] operators = [new OperatorHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];

@@ -13,6 +13,9 @@ internal sealed class Matcher
     private readonly Dictionary<QueueKey, TaskQueue> queues = [];
     private readonly PriorityQueue<TaskQueue, long> throttled = new();
 
+    // Workers that said that they stop, and until when a poll of theirs may still be on its way here.
+    private readonly Dictionary<string, long> stopped = [];
+
     /// <summary>When a throttled queue may give out its next task.</summary>
     public long NextAt() => throttled.TryPeek(out _, out var at) ? at : Instant.Never;
 
@@ -43,6 +46,12 @@ internal sealed class Matcher
     /// <summary>A worker asks for a task: answered now or when one comes.</summary>
     public void Poll(Step step, Poller poller)
     {
+        if (stopped.Count > 0 && stopped.TryGetValue(poller.WorkerInstance, out var until) && step.Now < until)
+        {
+            poller.Complete(step);
+            return;
+        }
+
         var queue = Get(poller.Queue);
         queue.See(poller, step.Now);
         if (poller.RateLimit is { } rate)
@@ -75,6 +84,16 @@ internal sealed class Matcher
     /// <summary>Ends the polls of a worker that stops, with empty answers.</summary>
     public void Shutdown(Step step, string namespaceId, string workerInstance, string identity, string stickyQueue)
     {
+        if (workerInstance.Length > 0)
+        {
+            foreach (var (gone, _) in stopped.Where(pair => pair.Value <= step.Now).ToList())
+            {
+                stopped.Remove(gone);
+            }
+
+            stopped[workerInstance] = step.Now + (2 * Instant.Minute);
+        }
+
         foreach (var queue in queues.Values.Where(queue => queue.Key.NamespaceId == namespaceId).ToList())
         {
             if (workerInstance.Length > 0)
