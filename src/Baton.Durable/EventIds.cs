@@ -11,7 +11,6 @@ internal static class EventIds
     public const int UnexpectedError = 102;
     public const int StoreUnavailable = 103;
     public const int ApiKeyRefused = 104;
-    public const int PollLimitReached = 105;
     public const int OversizedRequest = 106;
     public const int ListensWithoutKeys = 107;
 
@@ -20,4 +19,8 @@ internal static class EventIds
     public const int TransitionBroke = 201;
     public const int CommitFailed = 202;
     public const int MaintenanceFailed = 203;
+
+    // Schedules
+    public const int ScheduleActionRefused = 300;
+    public const int ScheduleSpecUnusable = 301;
 }

@@ -59,6 +59,8 @@ internal sealed class EngineCore
 
     public IDurableStore Store => store;
 
+    public ILogger Logger => logger;
+
     public Matcher Matcher { get; }
 
     public NamespaceRegistry Namespaces { get; }

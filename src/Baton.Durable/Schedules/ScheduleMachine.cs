@@ -412,10 +412,10 @@ internal sealed class ScheduleMachine
         Model.ConflictToken++;
     }
 
-    // Counts from the last thing that happened to the schedule.
+    // Counts from the last thing that happened to the schedule. One that only lacks its time zone here is not done.
     private DateTimeOffset? ExpiresAt()
     {
-        if (State.Paused || Model.Backfills.Count > 0 || Model.Buffer.Count > 0 || (CanAct && Next(Model.ProcessedUntil) is not null))
+        if (State.Paused || SpecError is not null || Model.Backfills.Count > 0 || Model.Buffer.Count > 0 || (CanAct && Next(Model.ProcessedUntil) is not null))
         {
             return null;
         }

@@ -51,6 +51,10 @@ internal static class ScheduleTurn
         {
             schedule.IsInTurn = false;
         }
+        if (schedule.Machine.SpecError is { } problem)
+        {
+            ScheduleLog.SpecUnusable(step.Core.Logger, schedule.Id, problem);
+        }
         if (schedule.Machine.IsExpired(now))
         {
             step.Delete(schedule);
@@ -133,9 +137,10 @@ internal static class ScheduleTurn
             _ = WorkflowIds.Decide(step, schedule.Namespace, request.WorkflowId, request.WorkflowIdReusePolicy, WorkflowIdConflictPolicy.Fail, request.RequestId);
             return StartRequests.Start(step, schedule.Namespace, request).RunId;
         }
-        catch (ServiceException)
+        catch (ServiceException refusal)
         {
             // The id is in use, or what was valid when the schedule was made no longer is: this action is passed over, as the API has it.
+            ScheduleLog.ActionRefused(step.Core.Logger, schedule.Id, start.WorkflowId, refusal.Status.Detail);
             return null;
         }
     }

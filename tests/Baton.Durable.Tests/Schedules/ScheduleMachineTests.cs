@@ -282,6 +282,21 @@ public sealed class ScheduleMachineTests
     }
 
     [Fact]
+    public void A_schedule_whose_time_zone_this_machine_lacks_waits_and_says_so()
+    {
+        var world = new World();
+        var moved = world.Machine.Model;
+        moved.Schedule.Spec.TimezoneName = "Atlantis/Capital";
+
+        var machine = new ScheduleMachine(ScheduleModel.Parse(moved.ToBytes()), "seed");
+
+        Assert.Contains("Atlantis/Capital", machine.SpecError, StringComparison.Ordinal);
+        Assert.Null(machine.NextWake());
+        Assert.False(machine.IsExpired(Noon.AddYears(1)));
+        Assert.Throws<ScheduleSpecException>(() => machine.MatchingTimes(Noon, Noon.AddDays(1), 10));
+    }
+
+    [Fact]
     public void Future_times_skip_what_passed_and_stop_at_the_limit_of_actions()
     {
         var world = new World(change: s => s.State = new() { LimitedActions = true, RemainingActions = 3 });
