@@ -300,6 +300,26 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     }
 
     [Fact]
+    public void Histories_that_a_refused_batch_deleted_are_still_there()
+    {
+        CommitHistory(1, 2_000);
+        CommitHistory(2, 2_000);
+        CommitHistory(3, 2_000);
+        Commit(batch => batch.HistoryDeletes.Add(3));
+        Assert.Throws<StoreException>(() => Commit(batch =>
+        {
+            batch.HistoryDeletes.Add(1);
+            batch.History.Add((3, Samples.Events(1, 1)));
+            batch.History.Add((2, Samples.Events(5, 1)));
+        }));
+        MaintainFully();
+        Assert.Equal(2_000, Read(1, 0, long.MaxValue).Length);
+        Assert.Equal(2_000, Read(2, 0, long.MaxValue).Length);
+        Assert.Empty(Read(3, 0, long.MaxValue));
+        Assert.Equal(4_000, Store.GetStatistics().HistoryBatches);
+    }
+
+    [Fact]
     public void Documents_are_listed_by_kind_in_the_order_of_their_keys()
     {
         Commit(batch =>

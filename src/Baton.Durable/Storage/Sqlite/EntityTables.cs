@@ -8,12 +8,13 @@ internal sealed class EntityWriter
 
     // Keys above it have no row: such an entity is inserted without looking for it first.
     private long _maxRow;
+    private long _committedMaxRow;
 
     public EntityWriter(SqliteConnection connection, NameTable namespaces)
     {
         _connection = connection;
         _namespaces = namespaces;
-        Reload();
+        _maxRow = _committedMaxRow = connection.Scalar("SELECT max(run_key) FROM entities");
     }
 
     public void Apply(WriteBatch batch)
@@ -41,8 +42,9 @@ internal sealed class EntityWriter
         }
     }
 
-    /// <summary>Looks at the tables again after a rollback.</summary>
-    public void Reload() => _maxRow = _connection.Scalar("SELECT max(run_key) FROM entities");
+    public void Committed() => _committedMaxRow = _maxRow;
+
+    public void RolledBack() => _maxRow = _committedMaxRow;
 
     private SqliteStatement Prepare(string sql) => _connection.Prepare(sql).Begin();
 

@@ -15,10 +15,15 @@ internal sealed class HistoryWriter
     private readonly SqliteConnection _connection;
     private readonly HashSet<long> _doomed = [];
 
+    // What this transaction changed in _doomed, last change last.
+    private readonly List<(long RunKey, bool Added)> _uncommitted = [];
+
     public HistoryWriter(SqliteConnection connection)
     {
         _connection = connection;
-        Reload();
+        using SqliteStatement rows = Prepare("SELECT run_key FROM doomed_histories");
+        while (rows.Step())
+            _doomed.Add(rows.Long(0));
     }
 
     public void Apply(WriteBatch batch)
@@ -29,6 +34,7 @@ internal sealed class HistoryWriter
                 continue;
             Prepare("INSERT INTO doomed_histories (run_key) VALUES (?)").Bind(runKey).Run();
             _doomed.Add(runKey);
+            _uncommitted.Add((runKey, Added: true));
         }
         foreach ((long runKey, HistoryBatch events) in batch.History)
         {
@@ -51,13 +57,18 @@ internal sealed class HistoryWriter
 
     public bool HasDoomed => _doomed.Count > 0;
 
-    /// <summary>Looks at the tables again after a rollback.</summary>
-    public void Reload()
+    public void Committed() => _uncommitted.Clear();
+
+    public void RolledBack()
     {
-        _doomed.Clear();
-        using SqliteStatement rows = Prepare("SELECT run_key FROM doomed_histories");
-        while (rows.Step())
-            _doomed.Add(rows.Long(0));
+        for (int i = _uncommitted.Count - 1; i >= 0; i--)
+        {
+            if (_uncommitted[i].Added)
+                _doomed.Remove(_uncommitted[i].RunKey);
+            else
+                _doomed.Add(_uncommitted[i].RunKey);
+        }
+        _uncommitted.Clear();
     }
 
     private SqliteStatement Prepare(string sql) => _connection.Prepare(sql).Begin();
@@ -79,6 +90,7 @@ internal sealed class HistoryWriter
     {
         Prepare("DELETE FROM doomed_histories WHERE run_key = ?").Bind(runKey).Run();
         _doomed.Remove(runKey);
+        _uncommitted.Add((runKey, Added: false));
     }
 }
 

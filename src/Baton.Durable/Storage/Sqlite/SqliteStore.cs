@@ -17,8 +17,8 @@ namespace Baton.Durable.Storage.Sqlite;
 /// statement, so it sees one commit.</item>
 /// <item>A commit is one transaction and one sync of the log. The file itself is written by checkpoints only, which never lose anything:
 /// until one is done and synced, the log holds every page of it.</item>
-/// <item>What the writers keep in memory about the tables (names, highest keys, doomed runs) is what a rollback leaves: after one, it is
-/// read anew.</item>
+/// <item>What the writers keep in memory about the tables (names, highest keys, doomed runs) follows the transaction: each is told when it
+/// was committed or rolled back, and goes back without reading, since a failing disk may not let it.</item>
 /// <item>A commit that failed is gone for good. When the very sync failed, its frames may stand complete in the log and would come back
 /// with a restart; so the next thing written is a mark over them, before any other batch.</item>
 /// </list>
@@ -199,6 +199,9 @@ internal sealed class SqliteStore : IDurableStore
         }
         _namespaces.Committed();
         _attributes.Committed();
+        _entityWriter.Committed();
+        _historyWriter.Committed();
+        _visibilityWriter.Committed();
     }
 
     private void Rollback()
@@ -207,9 +210,9 @@ internal sealed class SqliteStore : IDurableStore
             raw.sqlite3_exec(_writer.Db, "ROLLBACK");
         _namespaces.RolledBack();
         _attributes.RolledBack();
-        _entityWriter.Reload();
-        _historyWriter.Reload();
-        _visibilityWriter.Reload();
+        _entityWriter.RolledBack();
+        _historyWriter.RolledBack();
+        _visibilityWriter.RolledBack();
     }
 
     private void OverwriteLog()

@@ -13,13 +13,14 @@ internal sealed class VisibilityWriter
 
     // Keys above it have no row: such a record is inserted without looking for it first.
     private long _maxRow;
+    private long _committedMaxRow;
 
     public VisibilityWriter(SqliteConnection connection, NameTable namespaces, NameTable attributes)
     {
         _connection = connection;
         _namespaces = namespaces;
         _attributes = attributes;
-        Reload();
+        _maxRow = _committedMaxRow = connection.Scalar("SELECT max(run_key) FROM visibility");
     }
 
     public void Apply(WriteBatch batch)
@@ -38,8 +39,9 @@ internal sealed class VisibilityWriter
         }
     }
 
-    /// <summary>Looks at the tables again after a rollback.</summary>
-    public void Reload() => _maxRow = _connection.Scalar("SELECT max(run_key) FROM visibility");
+    public void Committed() => _committedMaxRow = _maxRow;
+
+    public void RolledBack() => _maxRow = _committedMaxRow;
 
     private SqliteStatement Prepare(string sql) => _connection.Prepare(sql).Begin();
 
