@@ -10,6 +10,10 @@ using Temporalio.Api.WorkflowService.V1;
 namespace Baton.Durable.Services;
 
 /// <summary>Workflow updates: sent alone, with a start, and waited for.</summary>
+/// <remarks>
+/// A wait that is longer than its caller's deadline is left to that deadline: an early answer without an outcome means "ask again" to SDKs, who would
+/// do so for ever.
+/// </remarks>
 internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
 {
     public async Task<UpdateWorkflowExecutionResponse> UpdateWorkflowExecution(UpdateWorkflowExecutionRequest request, CallContext call)
@@ -24,7 +28,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
                 Admit(step, target, request, reply);
             },
             (step, reply) => Expire(step, target, request.Request.Meta.UpdateId, reply),
-            LongPolls.Limit(call, Limits.LongWait),
+            Limits.LongWait,
             call.CancellationToken);
         return Answer(request.Request.Meta.UpdateId, target!, answer);
     }
@@ -48,7 +52,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
                 Wait(step, target, id, request.WaitPolicy?.LifecycleStage ?? UpdateWorkflowExecutionLifecycleStage.Unspecified, reply);
             },
             (step, reply) => Expire(step, target, id, reply),
-            LongPolls.Limit(call, Limits.LongWait),
+            Limits.LongWait,
             call.CancellationToken);
         return new PollWorkflowExecutionUpdateResponse
         {
@@ -116,7 +120,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
             answer = await Engine.Wait<UpdateAnswer>(
                 (step, reply) => (target, started) = StartAndAdmit(step, space, start, reuse, conflict, update, reply),
                 (step, reply) => Expire(step, target, update.Request.Meta.UpdateId, reply),
-                LongPolls.Limit(call, Limits.LongWait),
+                Limits.LongWait,
                 call.CancellationToken);
         }
         catch (ServiceException refusal) when (refusal.Detail is not Temporalio.Api.ErrorDetails.V1.MultiOperationExecutionFailure && target is not null)
