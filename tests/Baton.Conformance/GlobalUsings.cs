@@ -1,0 +1,12 @@
+global using Baton.Conformance.Support;
+global using Temporalio.Activities;
+global using Temporalio.Api.Enums.V1;
+global using Temporalio.Api.WorkflowService.V1;
+global using Temporalio.Client;
+global using Temporalio.Common;
+global using Temporalio.Exceptions;
+global using Temporalio.Worker;
+global using Temporalio.Workflows;
+global using Xunit;
+global using Payloads = Temporalio.Api.Common.V1.Payloads;
+global using WorkflowExecution = Temporalio.Api.Common.V1.WorkflowExecution;
