@@ -33,8 +33,9 @@ internal sealed class SqliteStore : IDurableStore
     // A checkpoint costs two syncs whatever its size; at 4 MB of log it is cheap per commit and the log stays small.
     private const int CheckpointFrames = 1_024;
 
-    // The log of a server whose Maintain is never called stops growing here (128 MB).
-    private const int CheckpointFramesForced = 32_768;
+    // A committer too busy for Maintain checkpoints within a commit from here on (16 MB): tens of milliseconds, where a log that had
+    // grown on would cost seconds.
+    private const int CheckpointFramesForced = 4_096;
 
     // Free pages kept for the next writes, and how many are given back in one go.
     private const int FreePagesKept = 256;
