@@ -171,17 +171,22 @@ public sealed partial class DeployActivities(DeploySettings settings, HttpClient
 
     private Task<ShellResult> Run(string command, string folder) => Shell.RunAsync(command, folder, line => LogOutput(line), Cancel);
 
-    private Task WithHeartbeats(Func<Task> act) => WithHeartbeats(async () =>
+    private async Task WithHeartbeats(Func<Task> act)
     {
+        using var heartbeats = StartHeartbeats();
         await act();
-        return true;
-    });
+    }
 
     private async Task<T> WithHeartbeats<T>(Func<Task<T>> act)
     {
-        var context = ActivityExecutionContext.Current;
-        using var timer = time.CreateTimer(_ => context.Heartbeat(), null, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        using var heartbeats = StartHeartbeats();
         return await act();
+    }
+
+    private ITimer StartHeartbeats()
+    {
+        var context = ActivityExecutionContext.Current;
+        return time.CreateTimer(_ => context.Heartbeat(), null, TimeSpan.Zero, TimeSpan.FromSeconds(2));
     }
 
     [LoggerMessage(1, LogLevel.Warning, "NOTICE: {Message}")]

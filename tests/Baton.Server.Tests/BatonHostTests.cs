@@ -8,7 +8,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Baton.Server.Tests;
 
-[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 public sealed class BatonHostTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();

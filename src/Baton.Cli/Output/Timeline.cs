@@ -111,7 +111,7 @@ internal sealed class Timeline
             started.ContinuedExecutionRunId.Length > 0 ? "continued" : started.Attempt > 1 ? $"started, attempt {started.Attempt}" : "started",
             ProtoJson.Text(started.Input, DetailLength), Tone.Running),
         Attributes.WorkflowExecutionCompletedEventAttributes => One(
-            e, TimelineKind.Workflow, "", "completed", Arrow(ProtoJson.Text(e.WorkflowExecutionCompletedEventAttributes.Result, DetailLength)), Tone.Good),
+            e, TimelineKind.Workflow, "", "completed", Arrow(ProtoJson.Text(e.WorkflowExecutionCompletedEventAttributes.Result)), Tone.Good),
         Attributes.WorkflowExecutionFailedEventAttributes => One(
             e, TimelineKind.Workflow, "", "failed", FailureText.Render(e.WorkflowExecutionFailedEventAttributes.Failure), Tone.Bad),
         Attributes.WorkflowExecutionTimedOutEventAttributes => One(e, TimelineKind.Workflow, "", "timed out", "", Tone.Bad),
