@@ -19,6 +19,11 @@ internal static class DurableComposition
     {
         IDurableStore store = options.DatabasePath is { } path ? SqliteStore.Open(path) : new VolatileStore();
         var clock = new EngineClock(options.TimeProvider ?? TimeProvider.System, options.TimeSkipping);
+        if (options.TimeSkippingLocked)
+        {
+            clock.Lock();
+        }
+
         var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
         engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);

@@ -24,6 +24,12 @@ public sealed record DurableServerOptions
     /// </summary>
     public bool TimeSkipping { get; init; }
 
+    /// <summary>
+    /// Whether the time of a <see cref="TimeSkipping"/> server begins locked: it passes as usual until a client unlocks it. The SDKs' own
+    /// environments expect that of a server they start, and unlock it while they wait for a result.
+    /// </summary>
+    public bool TimeSkippingLocked { get; init; }
+
     /// <summary>Custom search attributes of every namespace in <see cref="Namespaces"/>, by name.</summary>
     public IReadOnlyDictionary<string, IndexedValueType> SearchAttributes { get; init; } = new Dictionary<string, IndexedValueType>();
 

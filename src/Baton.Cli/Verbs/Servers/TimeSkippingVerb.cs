@@ -12,7 +12,8 @@ internal static class TimeSkippingVerb
     public static Command Create()
     {
         var port = new Argument<ushort>("PORT") { Description = "TCP port on loopback; 0 for a free one." };
-        var command = new Command(Name, "Run a test server in memory that skips time; `baton PORT` does the same.") { port };
+        var enabled = new Option<bool>("--enable-time-skipping") { Description = "Skip time from the start, rather than once a client unlocks it." };
+        var command = new Command(Name, "Run a test server in memory that skips time; `baton PORT` does the same.") { port, enabled };
         // SDKs pass on arguments that users meant for the test server of another make.
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(async (parsed, cancel) =>
@@ -25,7 +26,7 @@ internal static class TimeSkippingVerb
             using var loggers = ServerLogging.Create(LogLevel.Warning, LogFormat.Text);
             await ServerRun.UntilStoppedAsync(
                 console,
-                new() { Port = parsed.GetValue(port), TimeSkipping = true, LoggerFactory = loggers },
+                new() { Port = parsed.GetValue(port), TimeSkipping = true, TimeSkippingLocked = !parsed.GetValue(enabled), LoggerFactory = loggers },
                 cancel);
         });
         return command;
