@@ -272,6 +272,16 @@ internal sealed class DurableEngine : IAsyncDisposable
                 Commit(batch);
                 Volatile.Write(ref done, batch);
                 wakeLoop.Set();
+            }
+
+            if (Core.Clock.Wall.GetElapsedTime(maintained).Ticks >= MaintainEvery)
+            {
+                Maintain();
+                maintained = Core.Clock.Wall.GetTimestamp();
+            }
+
+            if (Volatile.Read(ref handed) is not null)
+            {
                 continue;
             }
 
@@ -280,12 +290,7 @@ internal sealed class DurableEngine : IAsyncDisposable
                 return;
             }
 
-            var signalled = wakeCommitter.WaitOne(TimeSpan.FromTicks(MaintainEvery));
-            if (Core.Clock.Wall.GetElapsedTime(maintained).Ticks >= MaintainEvery && (!signalled || Volatile.Read(ref handed) is null))
-            {
-                maintained = Core.Clock.Wall.GetTimestamp();
-                Maintain();
-            }
+            wakeCommitter.WaitOne(TimeSpan.FromTicks(MaintainEvery));
         }
     }
 
@@ -315,9 +320,12 @@ internal sealed class DurableEngine : IAsyncDisposable
 
     private void Maintain()
     {
+        // In small pieces, so that a batch that comes meanwhile waits for one of them only.
         try
         {
-            store.Maintain();
+            while (store.Maintain() && Volatile.Read(ref handed) is null && !committerStopping)
+            {
+            }
         }
         catch (StoreException reason)
         {

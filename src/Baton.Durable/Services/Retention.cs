@@ -43,7 +43,6 @@ internal sealed class Retention : IAsyncDisposable
                     }
                 }
 
-                CrashPoints.Hit(CrashPoints.DuringRetention);
                 return count;
             }).ConfigureAwait(false);
         }
