@@ -54,6 +54,7 @@ internal static class DurableComposition
             new VisibilityHandler(engine),
             new ScheduleHandler(engine),
             new WorkerHandler(engine, new WorkerRegistry(clock)),
+            new TaskQueueHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];

@@ -89,6 +89,7 @@ internal sealed class EngineCore
     {
         loaded = false;
         Namespaces.Load(store.Documents);
+        Matcher.LoadConfigs(store.Documents);
         Loaded?.Invoke(store.Documents);
         nextRunKey = Math.Max(nextRunKey, store.Entities.MaxRunKey() + 1);
         foreach (var wake in store.Entities.LoadWakes())

@@ -26,7 +26,13 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
         activity.BuildId = BuildId;
         var build = StartActivity.Apply(step, run, activity, Identity, WorkerInstance);
         IsDone = true;
-        reply.SetLater(step, build);
+        var scaling = Scaling();
+        reply.SetLater(step, () =>
+        {
+            var response = build();
+            response.PollerScalingDecision = scaling;
+            return response;
+        });
         return true;
     }
 

@@ -35,7 +35,13 @@ internal sealed class WorkflowPoller(QueueKey queue, string identity, Reply<Poll
     public void Answer(Step step, Func<PollWorkflowTaskQueueResponse> build)
     {
         IsDone = true;
-        reply.SetLater(step, build);
+        var scaling = Scaling();
+        reply.SetLater(step, () =>
+        {
+            var response = build();
+            response.PollerScalingDecision = scaling;
+            return response;
+        });
     }
 
     public override void Complete(Step step)

@@ -1,6 +1,9 @@
 using System.Runtime.InteropServices;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
+using Baton.Durable.Storage;
+using Google.Protobuf;
+using Temporalio.Api.TaskQueue.V1;
 
 namespace Baton.Durable.Matching;
 
@@ -10,31 +13,72 @@ namespace Baton.Durable.Matching;
 /// </summary>
 internal sealed class Matcher
 {
+    private const string ConfigKind = "task-queue";
+    private const int IdleQueues = 1000;
+    private const long ScaleUpBacklogAge = 200 * Instant.Millisecond;
+    private const long ScaleDownWait = Instant.Second;
+
     private readonly Dictionary<QueueKey, TaskQueue> queues = [];
+    private readonly Dictionary<(string NamespaceId, string Name, TaskKind Kind), TaskQueueSettings> settings = [];
     private readonly PriorityQueue<TaskQueue, long> throttled = new();
 
     // Workers that said that they stop, and until when a poll of theirs may still be on its way here.
     private readonly Dictionary<string, long> stopped = [];
+    private int nextSweep = IdleQueues;
+    private long lastPollAt;
 
     /// <summary>When a throttled queue may give out its next task.</summary>
     public long NextAt() => throttled.TryPeek(out _, out var at) ? at : Instant.Never;
-
-    public IEnumerable<TaskQueue> Queues => queues.Values;
-
-    public TaskQueue? Find(QueueKey key) => queues.GetValueOrDefault(key);
 
     /// <summary>A task that an entity has now: to a waiting worker, or into the backlog.</summary>
     public void Offer(Step step, TaskRef task)
     {
         var queue = Get(QueueKey.Of(task));
-        if (queue.Add(task) && queue.HasPoller)
+        if (queue.Add(task, step.Now) && queue.HasPoller)
         {
             Serve(step, queue);
         }
     }
 
     /// <summary>A task from the wake index at start, before there are pollers.</summary>
-    public void Restore(TaskRef task) => Get(QueueKey.Of(task)).Add(task);
+    public void Restore(TaskRef task) => Get(QueueKey.Of(task)).Backlog.Add(task);
+
+    /// <summary>Reads what was set for task queues over the API.</summary>
+    public void LoadConfigs(IDocumentReader documents)
+    {
+        foreach (var known in settings.Values)
+        {
+            known.Config = null;
+        }
+
+        foreach (var (key, value) in documents.List(ConfigKind))
+        {
+            var parts = key.Split('\n', 3);
+            SettingsOf(parts[0], parts[2], Enum.Parse<TaskKind>(parts[1])).Config = TaskQueueConfig.Parser.ParseFrom(value);
+        }
+    }
+
+    public TaskQueueSettings SettingsOf(string namespaceId, string name, TaskKind kind)
+    {
+        ref var found = ref CollectionsMarshal.GetValueRefOrAddDefault(settings, (namespaceId, name, kind), out _);
+        return found ??= new TaskQueueSettings();
+    }
+
+    /// <summary>Sets rates and weights of a queue. They hold at once, for tasks that wait already too.</summary>
+    public void Configure(Step step, string namespaceId, string name, TaskKind kind, TaskQueueConfig config)
+    {
+        SettingsOf(namespaceId, name, kind).Config = config;
+        step.PutDocument(ConfigKind, $"{namespaceId}\n{kind}\n{name}", config.ToByteArray());
+        foreach (var queue in VersionsOf(namespaceId, name, kind).ToList())
+        {
+            queue.ThrottledUntil = 0;
+            Serve(step, queue);
+        }
+    }
+
+    /// <summary>The queues of all worker versions under one name.</summary>
+    public IEnumerable<TaskQueue> VersionsOf(string namespaceId, string name, TaskKind kind) =>
+        queues.Values.Where(queue => queue.Key.Name == name && queue.Key.Kind == kind && queue.Key.NamespaceId == namespaceId);
 
     public void Offer(Step step, QueueKey key, QueryTask query)
     {
@@ -53,10 +97,11 @@ internal sealed class Matcher
         }
 
         var queue = Get(poller.Queue);
+        poller.Since = lastPollAt = step.Now;
         queue.See(poller, step.Now);
         if (poller.RateLimit is { } rate)
         {
-            queue.Limiter.Set(rate);
+            queue.Settings.WorkerRate = rate;
         }
 
         queue.Add(poller);
@@ -98,10 +143,12 @@ internal sealed class Matcher
         {
             if (workerInstance.Length > 0)
             {
-                foreach (var poller in queue.PollersOf(workerInstance, identity))
+                foreach (var poller in queue.PollersOf(workerInstance))
                 {
                     Leave(step, poller);
                 }
+
+                queue.Forget(seen => seen.WorkerInstance == workerInstance);
             }
 
             if (stickyQueue.Length > 0 && queue.Key.Name == stickyQueue)
@@ -111,7 +158,7 @@ internal sealed class Matcher
                     Leave(step, poller);
                 }
 
-                queue.Forget(identity);
+                queue.Forget(seen => seen.Identity == identity);
             }
         }
     }
@@ -122,12 +169,16 @@ internal sealed class Matcher
         while (throttled.TryPeek(out var queue, out var at) && at <= step.Now)
         {
             throttled.Dequeue();
-            Serve(step, queue);
+            if (queue.ThrottledUntil == at)
+            {
+                queue.ThrottledUntil = 0;
+                Serve(step, queue);
+            }
         }
     }
 
     /// <summary>Takes everything that waits in a queue, to be routed anew.</summary>
-    public List<TaskRef> Drain(QueueKey key) => queues.TryGetValue(key, out var queue) ? queue.TakeAll() : [];
+    public List<TaskRef> Drain(QueueKey key) => queues.TryGetValue(key, out var queue) ? queue.Backlog.TakeAll() : [];
 
     public void ClearTasks()
     {
@@ -170,38 +221,89 @@ internal sealed class Matcher
                 return;
             }
 
-            if (queue.BacklogCount == 0)
+            if (queue.Backlog.Count == 0 || queue.ThrottledUntil > step.Now || !ServeTask(step, queue))
             {
                 return;
-            }
-
-            if (!queue.Limiter.TryTake(step.Now, out var retryAt))
-            {
-                throttled.Enqueue(queue, retryAt);
-                return;
-            }
-
-            if (queue.TakePoller() is not { } poller)
-            {
-                return;
-            }
-
-            var started = false;
-            while (!started && queue.Take() is { } task)
-            {
-                started = poller.TryStart(step, task);
-            }
-
-            if (!started)
-            {
-                queue.AddFirst(poller);
             }
         }
     }
 
+    /// <summary>Gives one task to a poller. False when there is no task, no poller or no token for one.</summary>
+    private bool ServeTask(Step step, TaskQueue queue)
+    {
+        var limiter = queue.Settings.Limiter;
+        if (!limiter.TryTake(step.Now, out var retryAt))
+        {
+            Throttle(queue, retryAt);
+            return false;
+        }
+
+        if (queue.TakePoller() is not { } poller)
+        {
+            limiter.GiveBack();
+            return false;
+        }
+
+        while (queue.Backlog.Take(step.Now, out retryAt) is { } task)
+        {
+            var waited = step.Now - (task.CreatedMs * Instant.Millisecond);
+            poller.ScalingDelta = step.Now - poller.Since >= ScaleDownWait ? -1 : waited >= ScaleUpBacklogAge ? 1 : 0;
+            if (poller.TryStart(step, task))
+            {
+                queue.Dispatched.Add(step.Now);
+                return true;
+            }
+        }
+
+        limiter.GiveBack();
+        queue.AddFirst(poller);
+        if (retryAt != Instant.Never)
+        {
+            Throttle(queue, retryAt);
+        }
+
+        return false;
+    }
+
+    private void Throttle(TaskQueue queue, long until)
+    {
+        queue.ThrottledUntil = until;
+        throttled.Enqueue(queue, until);
+    }
+
     private TaskQueue Get(QueueKey key)
     {
-        ref var queue = ref CollectionsMarshal.GetValueRefOrAddDefault(queues, key, out _);
-        return queue ??= new TaskQueue(key);
+        ref var queue = ref CollectionsMarshal.GetValueRefOrAddDefault(queues, key, out var known);
+        if (!known)
+        {
+            queue = new TaskQueue(key, SettingsOf(key.NamespaceId, key.Name, key.Kind));
+            var added = queue;
+            DropIdle(added);
+            return added;
+        }
+
+        return queue!;
+    }
+
+    /// <summary>Each worker process brings a sticky queue of its own: those that nobody uses any more go.</summary>
+    private void DropIdle(TaskQueue added)
+    {
+        if (queues.Count < nextSweep)
+        {
+            return;
+        }
+
+        foreach (var idle in queues.Values.Where(queue => queue != added && queue.IsEmpty && queue.LastPollAt <= lastPollAt - TaskQueue.SeenFor).ToList())
+        {
+            queues.Remove(idle.Key);
+        }
+
+        var used = queues.Values.Select(static queue => queue.Settings).ToHashSet();
+        foreach (var (key, _) in settings.Where(pair => pair.Value.Config is null && !used.Contains(pair.Value)).ToList())
+        {
+            settings.Remove(key);
+        }
+
+        nextSweep = Math.Max(IdleQueues, queues.Count * 2);
     }
 }

@@ -1,5 +1,6 @@
 using Baton.Durable.Engine;
 using Baton.Durable.State;
+using Temporalio.Api.TaskQueue.V1;
 
 namespace Baton.Durable.Matching;
 
@@ -23,6 +24,18 @@ internal abstract class Poller(QueueKey queue, string identity)
 
     public string DeploymentName { get; init; } = "";
 
+    /// <summary>The worker takes tasks of its own deployment version only.</summary>
+    public bool IsVersioned { get; init; }
+
+    /// <summary>The worker takes tasks of compatible build ids only, in the older way.</summary>
+    public bool UsesVersionSets { get; init; }
+
+    /// <summary>When the worker asked.</summary>
+    public long Since { get; set; }
+
+    /// <summary>How many polls more (or fewer) the worker had better have under way; 0 for as it is.</summary>
+    public int ScalingDelta { get; set; }
+
     /// <summary>Tasks a second that the worker wants to see on this queue, null for no limit.</summary>
     public double? RateLimit { get; init; }
 
@@ -39,6 +52,8 @@ internal abstract class Poller(QueueKey queue, string identity)
     public abstract void Complete(Step step);
 
     public abstract void Abandon(Exception reason);
+
+    protected PollerScalingDecision? Scaling() => ScalingDelta == 0 ? null : new PollerScalingDecision { PollRequestDeltaSuggestion = ScalingDelta };
 }
 
 /// <summary>A question to a workflow that goes to a worker on its own, beside the workflow's tasks. Lives in memory: its caller waits for it.</summary>
