@@ -182,6 +182,18 @@ public sealed record DurableLimits
     /// <summary>Bytes of one history; the run is terminated beyond. Default 50 MiB.</summary>
     public long HistoryBytes { get; init; } = 50L * 1024 * 1024;
 
+    /// <summary>Events from which on workers are told to continue as new. Default 4,096.</summary>
+    public int SuggestContinueAsNewEvents { get; init; } = 4096;
+
+    /// <summary>Bytes of history from which on workers are told to continue as new. Default 4 MiB.</summary>
+    public long SuggestContinueAsNewBytes { get; init; } = 4L * 1024 * 1024;
+
+    /// <summary>Signals that one run may get. Default 10,000.</summary>
+    public int Signals { get; init; } = 10_000;
+
+    /// <summary>How long a worker's poll waits for a task. Default 60 seconds; SDKs give up after 70.</summary>
+    public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Pending activities, children, signals or cancellations to others of one run, each kind by itself. Default 2,000.</summary>
     public int Pending { get; init; } = 2_000;
 
@@ -203,6 +215,10 @@ public sealed record DurableLimits
         Positive(nameof(HistoryEvents), HistoryEvents);
         Positive(nameof(HistoryBytes), HistoryBytes);
         Positive(nameof(Pending), Pending);
+        Positive(nameof(SuggestContinueAsNewEvents), SuggestContinueAsNewEvents);
+        Positive(nameof(SuggestContinueAsNewBytes), SuggestContinueAsNewBytes);
+        Positive(nameof(Signals), Signals);
+        Positive(nameof(LongPoll), LongPoll.Ticks);
         Positive(nameof(UpdatesInFlight), UpdatesInFlight);
         Positive(nameof(UpdatesTotal), UpdatesTotal);
         Positive(nameof(IdLength), IdLength);

@@ -41,9 +41,19 @@ internal static class StartDevVerb
         var apiKeys = Values.Pairs("--api-key", "Key that clients must show, with a name for it; @FILE reads it from a file.");
         apiKeys.HelpName = "NAME=SECRET";
 
+        var dynamicConfig = Values.Pairs("--dynamic-config-value", "Limit under the name that Temporal's dynamic configuration gives it; other keys change nothing.");
+        dynamicConfig.HelpName = "KEY=JSON";
+        dynamicConfig.Validators.Add(result =>
+        {
+            foreach (var problem in (result.GetValueOrDefault<KeyValuePair<string, string>[]>() ?? []).Select(DynamicConfig.Problem).OfType<string>())
+            {
+                result.AddError(problem);
+            }
+        });
+
         var command = new Command("start-dev", "Run a server; takes the flags of Temporal's command line.")
         {
-            port, ip, namespaces, database, searchAttributes, logLevel, logFormat, logConfig, tlsCert, tlsKey, tlsClientCa, apiKeys,
+            port, ip, namespaces, database, searchAttributes, logLevel, logFormat, logConfig, tlsCert, tlsKey, tlsClientCa, apiKeys, dynamicConfig,
         };
         AddAcceptedOnly(command);
         command.Validators.Add(result =>
@@ -68,6 +78,7 @@ internal static class StartDevVerb
                     ? new DurableTlsOptions { CertificatePath = certificate, KeyPath = parsed.GetValue(tlsKey)!, ClientCaPath = parsed.GetValue(tlsClientCa) }
                     : null,
                 ApiKeys = [.. (parsed.GetValue(apiKeys) ?? []).Select(ApiKey)],
+                Limits = (parsed.GetValue(dynamicConfig) ?? []).Aggregate(new DurableLimits(), DynamicConfig.Apply),
                 LoggerFactory = loggers,
             };
             if (parsed.GetValue(logConfig))
@@ -85,7 +96,7 @@ internal static class StartDevVerb
         foreach (var name in new[]
         {
             "--ui-port", "--ui-ip", "--ui-asset-path", "--ui-public-path", "--ui-codec-endpoint", "--http-port", "--metrics-port",
-            "--dynamic-config-value", "--sqlite-pragma",
+            "--sqlite-pragma",
         })
         {
             command.Options.Add(new Option<string[]>(name) { Description = "Accepted, without meaning.", HelpName = "VALUE" });

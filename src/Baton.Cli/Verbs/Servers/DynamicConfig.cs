@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text.Json;
+using Baton.Durable;
+
+namespace Baton.Cli.Verbs.Servers;
+
+/// <summary>
+/// `--dynamic-config-value KEY=JSON`: the keys of Temporal's dynamic configuration that set a limit which this server has too. Keys that switch on what is
+/// always on here, and those that tune parts which this server does not have, are accepted and change nothing.
+/// </summary>
+internal static class DynamicConfig
+{
+    private static readonly Dictionary<string, Func<DurableLimits, JsonElement, DurableLimits>> keys = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["limit.blobSize.error"] = (limits, value) => limits with { BlobBytes = value.GetInt32() },
+        ["limit.historyCount.error"] = (limits, value) => limits with { HistoryEvents = value.GetInt32() },
+        ["limit.historySize.error"] = (limits, value) => limits with { HistoryBytes = value.GetInt64() },
+        ["limit.historyCount.suggestContinueAsNew"] = (limits, value) => limits with { SuggestContinueAsNewEvents = value.GetInt32() },
+        ["limit.historySize.suggestContinueAsNew"] = (limits, value) => limits with { SuggestContinueAsNewBytes = value.GetInt64() },
+        ["limit.maxIDLength"] = (limits, value) => limits with { IdLength = value.GetInt32() },
+        ["limit.numPendingActivities.error"] = (limits, value) => limits with { Pending = value.GetInt32() },
+        ["history.maximumSignalsPerExecution"] = (limits, value) => limits with { Signals = value.GetInt32() },
+        ["history.maxInFlightUpdates"] = (limits, value) => limits with { UpdatesInFlight = value.GetInt32() },
+        ["history.maxTotalUpdates"] = (limits, value) => limits with { UpdatesTotal = value.GetInt32() },
+        ["matching.longPollExpirationInterval"] = (limits, value) => limits with { LongPoll = Duration(value.GetString() ?? "") },
+    };
+
+    public static IEnumerable<string> Keys => keys.Keys;
+
+    /// <summary>What is wrong with one setting, or null.</summary>
+    public static string? Problem(KeyValuePair<string, string> setting)
+    {
+        try
+        {
+            Apply(new DurableLimits(), setting);
+            return null;
+        }
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
+        {
+            return $"--dynamic-config-value {setting.Key}={setting.Value}: the value is no JSON of the key's type; strings need quotes, as in {setting.Key}=\"1s\"";
+        }
+    }
+
+    public static DurableLimits Apply(DurableLimits limits, KeyValuePair<string, string> setting)
+    {
+        if (!keys.TryGetValue(setting.Key.Trim(), out var apply))
+        {
+            return limits;
+        }
+
+        using var json = JsonDocument.Parse(setting.Value.Trim());
+        return apply(limits, json.RootElement);
+    }
+
+    /// <summary>A duration as Go writes it, of one unit: 500ms, 20s, 1m, 1h.</summary>
+    private static TimeSpan Duration(string text)
+    {
+        var digits = text.TrimEnd('m', 's', 'h');
+        var amount = double.Parse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture);
+        return text[digits.Length..] switch
+        {
+            "ms" => TimeSpan.FromMilliseconds(amount),
+            "s" => TimeSpan.FromSeconds(amount),
+            "m" => TimeSpan.FromMinutes(amount),
+            "h" => TimeSpan.FromHours(amount),
+            _ => throw new FormatException($"'{text}' is no duration"),
+        };
+    }
+}
