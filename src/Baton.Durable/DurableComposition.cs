@@ -55,6 +55,8 @@ internal static class DurableComposition
             new ScheduleHandler(engine),
             new WorkerHandler(engine, new WorkerRegistry(clock)),
             new TaskQueueHandler(engine),
+            new ActivityControlHandler(engine),
+            new WorkflowControlHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];

@@ -138,7 +138,8 @@ internal static class Retries
         return deadline > 0 && now + interval > deadline ? (-1, RetryState.Timeout) : (interval, RetryState.InProgress);
     }
 
-    private static long Interval(RetryPolicyState policy, int attempt)
+    /// <summary>The pause after an attempt, by the policy alone.</summary>
+    public static long Interval(RetryPolicyState policy, int attempt)
     {
         var limit = policy.MaximumInterval > 0 ? policy.MaximumInterval : Instant.Day * 3650;
         var interval = policy.InitialInterval * Math.Pow(policy.BackoffCoefficient, attempt - 1);

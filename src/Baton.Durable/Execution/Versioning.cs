@@ -1,8 +1,10 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Matching;
 using Baton.Durable.State;
+using Google.Protobuf;
 using Temporalio.Api.Deployment.V1;
 using Temporalio.Api.History.V1;
+using Temporalio.Api.Workflow.V1;
 using Temporalio.Api.WorkflowService.V1;
 
 namespace Baton.Durable.Execution;
@@ -43,4 +45,15 @@ internal static class Versioning
     public static VersioningState? Inherit(WorkflowRun previous, WorkflowExecutionStartedEventAttributes attributes) => null;
 
     public static VersioningState? ForChild(WorkflowRun parent, NamespaceEntry space, WorkflowExecutionStartedEventAttributes attributes) => null;
+
+    public static VersioningOverride? OverrideOf(WorkflowRun run) =>
+        run.S.Versioning is { Override.IsEmpty: false } state ? VersioningOverride.Parser.ParseFrom(state.Override) : null;
+
+    public static VersioningOverride? RequireOverride(Step step, WorkflowRun run, VersioningOverride? wanted) => wanted;
+
+    public static void SetOverride(Step step, WorkflowRun run, VersioningOverride? wanted)
+    {
+        run.S.Versioning ??= new VersioningState();
+        run.S.Versioning.Override = wanted?.ToByteString() ?? ByteString.Empty;
+    }
 }

@@ -58,7 +58,7 @@ internal sealed partial class WorkflowRun : Entity
     public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || HistoryWaiters.Count > 0
         || S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative };
 
-    public override bool IsBusy => IsRunning && (S.WorkflowTask is not null || Queries.IsPinned || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now())));
+    public override bool IsBusy => IsRunning && ((S.WorkflowTask is { } task && (task.StartedTime > 0 || !IsPaused)) || Queries.IsPinned || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now())));
 
     public UpdateRegistry Updates { get; } = new();
 

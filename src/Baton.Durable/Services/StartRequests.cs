@@ -2,6 +2,7 @@ using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
+using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
 using Temporalio.Api.WorkflowService.V1;
@@ -61,17 +62,19 @@ internal static class StartRequests
         Blob(request.Input, "Input", limits);
         Blob(request.Memo, "Memo", limits);
         SearchAttributeCodec.Require(request.SearchAttributes, space, ServiceErrors.InvalidArgument);
-        if (request.Priority is { } priority)
-        {
-            if (priority.PriorityKey is < 0 or > 5)
-            {
-                throw ServiceErrors.InvalidArgument($"priority key can't be negative or above 5: {priority.PriorityKey}");
-            }
+        RequirePriority(request.Priority);
+    }
 
-            if (priority.FairnessKey.Length > 64)
-            {
-                throw ServiceErrors.InvalidArgument($"fairness key length exceeds limit: {priority.FairnessKey.Length} > 64");
-            }
+    public static void RequirePriority(Priority? priority)
+    {
+        if (priority is { PriorityKey: < 0 or > 5 })
+        {
+            throw ServiceErrors.InvalidArgument($"priority key can't be negative or above 5: {priority.PriorityKey}");
+        }
+
+        if (priority is { FairnessKey.Length: > 64 })
+        {
+            throw ServiceErrors.InvalidArgument($"fairness key length exceeds limit: {priority.FairnessKey.Length} > 64");
         }
     }
 

@@ -217,6 +217,11 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
             return;
         }
 
+        if (run.IsPaused)
+        {
+            throw ServiceErrors.FailedPrecondition("Workflow is paused. Cannot update the workflow.");
+        }
+
         if (run.Updates.InFlight >= Limits.UpdatesInFlight)
         {
             throw ServiceErrors.ResourceExhausted(

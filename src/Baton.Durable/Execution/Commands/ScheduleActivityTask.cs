@@ -53,7 +53,8 @@ internal static class ScheduleActivityTask
     {
         var a = command.ScheduleActivityTaskCommandAttributes;
         var run = batch.Run;
-        var (scheduleToClose, scheduleToStart, startToClose, heartbeat) = Timeouts(run, a);
+        var (scheduleToClose, scheduleToStart, startToClose, heartbeat) = Timeouts(
+            run, Instant.From(a.ScheduleToCloseTimeout), Instant.From(a.ScheduleToStartTimeout), Instant.From(a.StartToCloseTimeout), Instant.From(a.HeartbeatTimeout));
         var retry = Retries.WithDefaults(a.RetryPolicy);
         var queue = string.IsNullOrEmpty(a.TaskQueue?.Name) ? run.S.TaskQueue : a.TaskQueue.Name;
         var attributes = new ActivityTaskScheduledEventAttributes
@@ -100,13 +101,12 @@ internal static class ScheduleActivityTask
         }
     }
 
-    private static (long ScheduleToClose, long ScheduleToStart, long StartToClose, long Heartbeat) Timeouts(WorkflowRun run, ScheduleActivityTaskCommandAttributes a)
+    /// <summary>Timeouts of an activity as they hold: those that are missing (0) follow from the others and from the run's.</summary>
+    public static (long ScheduleToClose, long ScheduleToStart, long StartToClose, long Heartbeat) Timeouts(
+        WorkflowRun run, long close, long start, long work, long heartbeat)
     {
         var limit = run.S.RunTimeout;
         long Cut(long value) => limit > 0 && (value == 0 || value > limit) ? limit : value;
-        var close = Instant.From(a.ScheduleToCloseTimeout);
-        var start = Instant.From(a.ScheduleToStartTimeout);
-        var work = Instant.From(a.StartToCloseTimeout);
         if (close > 0)
         {
             close = Cut(close);
@@ -120,7 +120,7 @@ internal static class ScheduleActivityTask
             work = Cut(work);
         }
 
-        return (close, start, work, Math.Min(Instant.From(a.HeartbeatTimeout), work));
+        return (close, start, work, Math.Min(heartbeat, work));
     }
 }
 

@@ -1,13 +1,15 @@
 using Baton.Durable.Engine;
+using Baton.Durable.Execution.Commands;
 using Baton.Durable.State;
 using Google.Protobuf;
+using Temporalio.Api.Activity.V1;
 
 namespace Baton.Durable.Execution.Transitions;
 
-/// <summary>People steer an activity: pause, unpause, reset.</summary>
+/// <summary>People steer an activity: pause, unpause, reset, other options.</summary>
 internal static class ActivityControl
 {
-    public static void Pause(Step step, WorkflowRun run, ActivityState activity, string identity, string reason)
+    public static void Pause(Step step, WorkflowRun run, ActivityState activity, string identity, string reason, string requestId)
     {
         if (activity.Paused)
         {
@@ -18,6 +20,7 @@ internal static class ActivityControl
         activity.PauseTime = step.Now;
         activity.PauseIdentity = identity;
         activity.PauseReason = reason;
+        activity.PauseRequestId = requestId;
         activity.Stamp += activity.StartedTime == 0 ? 1 : 0;
         step.Touch(run);
     }
@@ -33,7 +36,9 @@ internal static class ActivityControl
         activity.PauseTime = 0;
         activity.PauseIdentity = "";
         activity.PauseReason = "";
-        if (resetAttempts)
+        activity.PauseRequestId = "";
+        // The number of an attempt that a worker has is part of its token, and stays.
+        if (resetAttempts && activity.StartedTime == 0)
         {
             activity.Attempt = 1;
         }
@@ -43,10 +48,11 @@ internal static class ActivityControl
             activity.HeartbeatDetails = ByteString.Empty;
         }
 
+        // What waited for its next attempt need not wait any more.
         if (activity.StartedTime == 0)
         {
             activity.Stamp++;
-            activity.AttemptScheduledTime = Math.Max(activity.AttemptScheduledTime, step.Now + jitter);
+            activity.AttemptScheduledTime = step.Now + jitter;
         }
 
         step.Touch(run);
@@ -87,6 +93,29 @@ internal static class ActivityControl
         activity.StartedTime = 0;
         activity.RetryInterval = 0;
         activity.AttemptScheduledTime = step.Now + jitter;
+        step.Touch(run);
+    }
+
+    /// <summary>Options that were checked. They hold for the attempt under way too, as far as it has not passed them.</summary>
+    public static void SetOptions(Step step, WorkflowRun run, ActivityState activity, ActivityOptions options)
+    {
+        (activity.ScheduleToClose, activity.ScheduleToStart, activity.StartToClose, activity.HeartbeatTimeout) = ScheduleActivityTask.Timeouts(
+            run,
+            Instant.From(options.ScheduleToCloseTimeout),
+            Instant.From(options.ScheduleToStartTimeout),
+            Instant.From(options.StartToCloseTimeout),
+            Instant.From(options.HeartbeatTimeout));
+        activity.ScheduleToCloseDeadline = activity.ScheduleToClose > 0 ? Instant.Add(activity.ScheduledTime, activity.ScheduleToClose) : 0;
+        activity.TaskQueue = options.TaskQueue.Name;
+        activity.Retry = Retries.ToState(Retries.WithDefaults(options.RetryPolicy));
+        activity.Priority = options.Priority?.ToByteString() ?? ByteString.Empty;
+        activity.Stamp++;
+        if (activity.StartedTime == 0 && activity.Attempt > 1 && activity.AttemptScheduledTime > step.Now)
+        {
+            activity.RetryInterval = Retries.Interval(activity.Retry, activity.Attempt - 1);
+            activity.AttemptScheduledTime = activity.LastAttemptCompleteTime + activity.RetryInterval;
+        }
+
         step.Touch(run);
     }
 }

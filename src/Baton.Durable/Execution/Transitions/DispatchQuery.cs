@@ -20,7 +20,7 @@ internal static class DispatchQuery
         var query = new PendingQuery(Guid.NewGuid().ToString("D"), question, reply);
         run.Queries.Add(query);
         step.TouchVolatile(run);
-        if (run.IsRunning && (run.HasWorkflowTask || run.S.LastCompletedStartedId == 0))
+        if (run.IsRunning && !run.IsPaused && (run.HasWorkflowTask || run.S.LastCompletedStartedId == 0))
         {
             run.Queries.Buffered.Add(query.Id);
         }
