@@ -28,6 +28,14 @@ internal static class JsonWriter
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
+    /// <summary>Compact text, cut where it is sure to be longer than the bytes asked for.</summary>
+    public static string ToJsonPrefix(in JqValue value, int bytes)
+    {
+        var output = new ArrayBufferWriter<byte>(64);
+        Write(value, output, stopAfter: bytes);
+        return Encoding.UTF8.GetString(output.WrittenSpan);
+    }
+
     public static byte[] ToUtf8(in JqValue value)
     {
         var output = new ArrayBufferWriter<byte>(256);
@@ -35,7 +43,7 @@ internal static class JsonWriter
         return output.WrittenSpan.ToArray();
     }
 
-    public static void Write(in JqValue value, IBufferWriter<byte> output, JsonLayout layout = default)
+    public static void Write(in JqValue value, IBufferWriter<byte> output, JsonLayout layout = default, long stopAfter = long.MaxValue)
     {
         var sink = new Sink(output, layout);
         if (value.Ref is not (JqArray or JqObject))
@@ -44,7 +52,7 @@ internal static class JsonWriter
         }
         else
         {
-            WriteTree(value, ref sink);
+            WriteTree(value, ref sink, stopAfter);
         }
 
         sink.Flush();
@@ -101,12 +109,12 @@ internal static class JsonWriter
         }
     }
 
-    private static void WriteTree(in JqValue root, ref Sink sink)
+    private static void WriteTree(in JqValue root, ref Sink sink, long stopAfter)
     {
         var stack = new Level[16];
         var depth = 0;
         Open(root, ref sink, ref stack, ref depth);
-        while (depth > 0)
+        while (depth > 0 && sink.Written <= stopAfter)
         {
             ref var level = ref stack[depth - 1];
             if (level.Next == level.Count)
@@ -191,8 +199,11 @@ internal static class JsonWriter
     {
         private Span<byte> _span = output.GetSpan(256);
         private int _used;
+        private long _flushed;
 
         public readonly JsonLayout Layout => layout;
+
+        public readonly long Written => _flushed + _used;
 
         public void Flush()
         {
@@ -344,6 +355,7 @@ internal static class JsonWriter
             }
 
             output.Advance(_used);
+            _flushed += _used;
             _used = 0;
             _span = output.GetSpan(Math.Max(count, 4096));
         }

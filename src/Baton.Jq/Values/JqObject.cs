@@ -46,6 +46,15 @@ internal sealed class JqObject
         return new(new Table(entries, null, entries.Length), entries.Length);
     }
 
+    public static Entry[] NewEntries(int count) => count == 0 ? [] : new Entry[count];
+
+    /// <summary>Takes ownership of entries whose keys all differ.</summary>
+    public static JqObject OfDistinct(Entry[] entries)
+    {
+        var table = new Table(entries, null, entries.Length);
+        return new(entries.Length <= LinearLimit ? table : table.Copy(entries.Length, entries.Length), entries.Length);
+    }
+
     private static bool HasTwins(ReadOnlySpan<string> keys)
     {
         for (var i = 1; i < keys.Length; i++)
