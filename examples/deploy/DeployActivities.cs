@@ -88,7 +88,7 @@ public sealed partial class DeployActivities(DeploySettings settings, HttpClient
     [Activity]
     public Task ActivateAsync(string revision)
     {
-        releases.Activate(revision);
+        releases.Activate(revision, Scratch);
         LogActivated(revision);
         return Task.CompletedTask;
     }

@@ -36,9 +36,11 @@ public sealed class ReleaseFolder(string root)
     }
 
     /// <summary>Points `current` at a release, atomically.</summary>
-    public void Activate(string revision)
+    /// <param name="scratch">A folder for the link until it is in place.</param>
+    public void Activate(string revision, string scratch)
     {
-        var link = $"{current}.{Guid.NewGuid():N}";
+        Directory.CreateDirectory(scratch);
+        var link = Path.Combine(scratch, $"link-{Guid.NewGuid():N}");
         Directory.CreateSymbolicLink(link, Path.Combine("releases", revision));
         // File.Move refuses a link to a folder; the system's rename replaces the link itself.
         if (Rename(link, current) != 0)

@@ -87,6 +87,9 @@ internal sealed class DeployProject : IAsyncDisposable
         return result.Tail.Trim();
     }
 
+    /// <summary>What is left in the scratch folder.</summary>
+    public string[] Scratch() => Directory.GetFileSystemEntries(Path.Combine(folder, "app", "work"));
+
     /// <summary>What the service says of itself.</summary>
     public async Task<(HttpStatusCode Code, string Revision)> HealthAsync()
     {

@@ -45,7 +45,7 @@ public abstract class KillTests : IAsyncDisposable
     private protected async Task AssertLiveAsync(string revision)
     {
         await Eventually.HoldsAsync($"{revision} answers", async () => await Project.HealthAsync() == (HttpStatusCode.OK, revision));
-        Assert.False(Directory.EnumerateFileSystemEntries(Path.Combine(Path.GetDirectoryName(Project.Repository)!, "app"), "current.*").Any());
+        Assert.Empty(Project.Scratch());
     }
 
     private Task ArriveAsync(string gate, int times) => Eventually.HoldsAsync(

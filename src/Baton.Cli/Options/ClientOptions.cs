@@ -18,7 +18,7 @@ internal sealed class ClientOptions
 
     private readonly Option<string?> address = new("--address") { Description = $"Server to talk to, HOST:PORT (default {DefaultAddress}).", HelpName = "HOST:PORT" };
     private readonly Option<string?> @namespace = new("--namespace", "-n") { Description = "Namespace (default: default)." };
-    private readonly Option<string?> apiKey = new("--api-key") { Description = "API key; turns TLS on unless --tls=false." };
+    private readonly Option<string?> apiKey = new("--api-key") { Description = "API key; turns TLS on, except on loopback and with --tls=false." };
     private readonly Option<bool?> tls = new("--tls") { Description = "Use TLS." };
     private readonly Option<string?> tlsCaPath = new("--tls-ca-path") { Description = "Certificate authority to trust, a PEM file.", HelpName = "FILE" };
     private readonly Option<string?> tlsCertPath = new("--tls-cert-path") { Description = "Client certificate, a PEM file.", HelpName = "FILE" };
@@ -114,7 +114,7 @@ internal sealed class ClientOptions
     {
         if (parsed.GetValue(tls) is false)
         {
-            return null;
+            return new TlsOptions { Disabled = true };
         }
         var given = parsed.GetValue(tls) is true
             || parsed.GetResult(tlsCaPath) is not null
@@ -122,7 +122,8 @@ internal sealed class ClientOptions
             || parsed.GetResult(tlsServerName) is not null;
         if (!given)
         {
-            return target.Tls ?? (target.ApiKey is null || IsLoopback(target.TargetHost!) ? null : new TlsOptions());
+            // The SDK turns TLS on for a key; on loopback the key crosses no network.
+            return target.Tls ?? (target.ApiKey is not null && IsLoopback(target.TargetHost!) ? new TlsOptions { Disabled = true } : null);
         }
         return new TlsOptions
         {

@@ -42,7 +42,7 @@ internal static class ListVerb
                     workflow.Execution.WorkflowId,
                     workflow.Type.Name,
                     Format.Time(workflow.StartTime),
-                    Format.Span(workflow.CloseTime - workflow.StartTime),
+                    workflow.CloseTime is { } closed ? Format.Span(closed - workflow.StartTime) : "",
                 }));
             if (workflows.Count == most)
             {

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using Baton.Cli.Verbs;
+using Baton.Cli.Verbs.Configs;
+using Baton.Cli.Verbs.Schedules;
+using Baton.Cli.Verbs.Servers;
+using Baton.Cli.Verbs.TaskQueues;
+using Baton.Cli.Verbs.Workflows;
+
+namespace Baton.Cli;
+
+/// <summary>All verbs.</summary>
+internal static class BatonCommand
+{
+    public static RootCommand Create() => new("Baton: durable automation in one process.")
+    {
+        UpVerb.Create(),
+        ServerNoun.Create(),
+        WorkflowNoun.Create(),
+        ScheduleNoun.Create(),
+        TaskQueueNoun.Create(),
+        ProcessNoun.Create(),
+        ConfigNoun.Create(),
+        ExplainVerb.Create(),
+        VersionVerb.Create(),
+    };
+}
