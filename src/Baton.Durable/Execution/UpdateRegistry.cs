@@ -26,6 +26,11 @@ internal sealed class PendingUpdate(string id, Request request)
 
     public Request Request { get; } = request;
 
+    /// <summary>An event of the history admits it, which is how workers learn of it: a message beside the event would be a second update.</summary>
+    public bool InHistory { get; init; }
+
+    public bool IsUnsent => Stage == UpdateStage.Admitted && !InHistory;
+
     public UpdateStage Stage { get; set; } = UpdateStage.Admitted;
 
     public Outcome? Outcome { get; set; }
@@ -97,7 +102,7 @@ internal sealed class UpdateRegistry
 
     public int InFlight => updates.Count;
 
-    public bool HasUnsent => updates.Exists(static update => update.Stage == UpdateStage.Admitted);
+    public bool HasUnsent => updates.Exists(static update => update.IsUnsent);
 
     public IReadOnlyList<PendingUpdate> All => updates;
 

@@ -31,9 +31,9 @@ internal sealed partial class WorkflowRun : Entity
         var run = new WorkflowRun(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, ExecutionState.Parser.ParseFrom(record.State));
         foreach (var known in run.S.Updates.Values.Where(static update => update is { AcceptedEventId: 0, AdmittedEventId: > 0 }))
         {
-            // A reset took it over and no worker has accepted it yet: it is given to the next workflow task.
+            // A reset took it over and no worker has accepted it yet: the next workflow task shows it.
             var admitted = HistoryReading.Event(run, known.AdmittedEventId).WorkflowExecutionUpdateAdmittedEventAttributes;
-            run.Updates.Add(new PendingUpdate(known.UpdateId, admitted.Request));
+            run.Updates.Add(new PendingUpdate(known.UpdateId, admitted.Request) { InHistory = true });
         }
 
         return run;

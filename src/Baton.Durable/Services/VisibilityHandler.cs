@@ -169,9 +169,15 @@ internal static class Visible
 {
     public static VisibilityPage List(DurableEngine engine, EntityKind kind, NamespaceEntry space, string query, int pageSize, ByteString token)
     {
+        var parsed = Parse(query, space, kind);
+        if (parsed.GroupBy.Count > 0)
+        {
+            throw ServiceErrors.InvalidArgument("invalid query: 'GROUP BY' clause is only supported in Count.");
+        }
+
         try
         {
-            return engine.Store.Visibility.List(kind, space.Id, Parse(query, space, kind), pageSize, token.Memory);
+            return engine.Store.Visibility.List(kind, space.Id, parsed, pageSize, token.Memory);
         }
         catch (VisibilityQueryException)
         {

@@ -210,7 +210,7 @@ internal static class ResetRun
             },
         });
         run.S.Updates[id] = new UpdateState { UpdateId = id, AdmittedEventId = admitted.EventId, ProtocolInstanceId = id };
-        run.Updates.Add(new PendingUpdate(id, request));
+        run.Updates.Add(new PendingUpdate(id, request) { InHistory = true });
     }
 
     private static HashSet<ResetReapplyExcludeType> Excluded(ResetWorkflowExecutionRequest request)

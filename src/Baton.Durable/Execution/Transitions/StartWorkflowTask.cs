@@ -58,7 +58,7 @@ internal static class StartWorkflowTask
             ScheduledTime = Instant.ToTimestamp(task.ScheduledTime),
             StartedTime = Instant.ToTimestamp(task.StartedTime),
         };
-        foreach (var update in run.Updates.All.Where(static update => update.Stage == UpdateStage.Admitted))
+        foreach (var update in run.Updates.All.Where(static update => update.IsUnsent))
         {
             update.Stage = UpdateStage.Sent;
             response.Messages.Add(new ProtocolMessage
