@@ -29,7 +29,7 @@ public class EnvironmentTests
         await using var environment = await WorkflowEnvironment.StartLocalAsync(new()
         {
             SearchAttributes = [keyword],
-            DevServerOptions = new() { ExistingPath = await Repository.GetExecutableAsync() },
+            DevServerOptions = new() { ExistingPath = await Repository.GetExecutableAsync(), StartupTimeout = Eventually.Deadline },
         });
         Assert.Equal("done", await RunAsync(environment.Client, days: 0, new SearchAttributeCollection.Builder().Set(keyword, "x").ToSearchAttributeCollection()));
     }
@@ -40,7 +40,12 @@ public class EnvironmentTests
         var folder = Directory.CreateTempSubdirectory("baton-conformance-");
         var options = new WorkflowEnvironmentStartLocalOptions
         {
-            DevServerOptions = new() { ExistingPath = await Repository.GetExecutableAsync(), DatabaseFilename = Path.Combine(folder.FullName, "dev.db") },
+            DevServerOptions = new()
+            {
+                ExistingPath = await Repository.GetExecutableAsync(),
+                StartupTimeout = Eventually.Deadline,
+                DatabaseFilename = Path.Combine(folder.FullName, "dev.db"),
+            },
         };
         await using (var first = await WorkflowEnvironment.StartLocalAsync(options))
         {
@@ -58,7 +63,7 @@ public class EnvironmentTests
     {
         await using var environment = await WorkflowEnvironment.StartTimeSkippingAsync(new()
         {
-            TestServer = new() { ExistingPath = await Repository.GetExecutableAsync() },
+            TestServer = new() { ExistingPath = await Repository.GetExecutableAsync(), StartupTimeout = Eventually.Deadline },
         });
         await SkipsAsync(environment);
     }

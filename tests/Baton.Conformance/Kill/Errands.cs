@@ -28,14 +28,14 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
     {
         string[] items = [$"{id}-signal-0", $"{id}-update-0", $"{id}-signal-1", $"{id}-update-1"];
         _expected[id] = [.. items.Order()];
-        await UntilAcknowledgedAsync(options => client.WorkflowService.StartWorkflowExecutionAsync(
+        await UntilAnsweredAsync(() => client.WorkflowService.StartWorkflowExecutionAsync(
             new()
             {
                 Namespace = "default", WorkflowId = id, WorkflowType = new() { Name = nameof(Errand) }, TaskQueue = new() { Name = taskQueue },
                 Input = Json(Steps), RequestId = $"start-{id}", WorkflowTaskTimeout = new() { Seconds = 2 },
             },
-            options));
-        Acknowledged(id, () => client.GetWorkflowHandle(id).DescribeAsync());
+            Once));
+        Acknowledged(id, () => UntilAnsweredAsync(() => client.GetWorkflowHandle(id).DescribeAsync()));
         await Task.WhenAll(items.Select(item => item.Contains("-signal-", StringComparison.Ordinal) ? SignalAsync(id, "Add", item) : UpdateAsync(id, item)));
         await SignalAsync(id, "Expect", items.Length);
     }
@@ -54,11 +54,11 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
         await SeeCompletedAsync(id);
         Check(id);
         _deleted[id] = true;
-        await UntilAcknowledgedAsync(async options =>
+        await UntilAnsweredAsync(async () =>
         {
             try
             {
-                return await client.WorkflowService.DeleteWorkflowExecutionAsync(new() { Namespace = "default", WorkflowExecution = new() { WorkflowId = id } }, options);
+                return await client.WorkflowService.DeleteWorkflowExecutionAsync(new() { Namespace = "default", WorkflowExecution = new() { WorkflowId = id } }, Once);
             }
             catch (RpcException error) when (error.Code == RpcException.StatusCode.NotFound)
             {
@@ -83,7 +83,7 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
     {
         foreach (var id in _expected.Keys)
         {
-            _completed[id] = await ResultAsync(id);
+            _completed[id] = await ResultAsync(id).WaitAsync(Eventually.Deadline, TimeProvider.System);
             Check(id);
         }
     }
@@ -92,16 +92,16 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
 
     private void Check(string id) => Assert.Equal(_expected[id], _completed[id].Order());
 
-    private Task<string[]> ResultAsync(string id) => client.GetWorkflowHandle(id).GetResultAsync<string[]>().WaitAsync(Eventually.Deadline, TimeProvider.System);
+    private Task<string[]> ResultAsync(string id) => UntilAnsweredAsync(() => client.GetWorkflowHandle(id).GetResultAsync<string[]>());
 
     private async Task SignalAsync(string id, string name, object argument)
     {
-        await UntilAcknowledgedAsync(options => client.WorkflowService.SignalWorkflowExecutionAsync(
+        await UntilAnsweredAsync(() => client.WorkflowService.SignalWorkflowExecutionAsync(
             new() { Namespace = "default", WorkflowExecution = new() { WorkflowId = id }, SignalName = name, Input = Json(argument), RequestId = $"{id}-{name}-{argument}" },
-            options));
+            Once));
         Acknowledged(id, async () =>
         {
-            var history = await client.GetWorkflowHandle(id).FetchHistoryAsync();
+            var history = await UntilAnsweredAsync(() => client.GetWorkflowHandle(id).FetchHistoryAsync());
             Assert.Contains(history.Events, found => found.WorkflowExecutionSignaledEventAttributes is { } signal
                 && signal.SignalName == name && signal.Input.Equals(Json(argument)));
         });
@@ -115,27 +115,29 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
             WaitPolicy = new() { LifecycleStage = UpdateWorkflowExecutionLifecycleStage.Completed },
             Request = new() { Meta = new() { UpdateId = item }, Input = new() { Name = "Put", Args = Json(item) } },
         };
-        var answer = await UntilAcknowledgedAsync(async options =>
+        var answer = await UntilAnsweredAsync(async () =>
         {
-            var response = await client.WorkflowService.UpdateWorkflowExecutionAsync(request, options);
+            var response = await client.WorkflowService.UpdateWorkflowExecutionAsync(request, Once);
             // The server may answer before the stage that was asked for; the update is not acknowledged then.
             return response.Outcome?.Success is null ? throw new RpcException(RpcException.StatusCode.Unavailable, "not completed yet", null) : response;
         });
         Assert.Equal(Json($"put {item}"), answer.Outcome.Success);
-        Acknowledged(id, async () => Assert.Equal($"put {item}", await client.GetWorkflowHandle(id).GetUpdateHandle<string>(item).GetResultAsync()));
+        Acknowledged(id, async () => Assert.Equal(
+            $"put {item}", await UntilAnsweredAsync(() => client.GetWorkflowHandle(id).GetUpdateHandle<string>(item).GetResultAsync())));
     }
 
-    private static async Task<T> UntilAcknowledgedAsync<T>(Func<RpcOptions, Task<T>> send)
-        where T : IMessage
+    /// <summary>Calls until an answer comes; the server may be down in between. A refusal that a restart does not heal is thrown.</summary>
+    private static async Task<T> UntilAnsweredAsync<T>(Func<Task<T>> call)
     {
         while (true)
         {
             try
             {
-                return await send(Once);
+                return await call();
             }
             catch (Exception error) when (error is RpcException { Code: not (RpcException.StatusCode.NotFound or RpcException.StatusCode.InvalidArgument
-                or RpcException.StatusCode.AlreadyExists or RpcException.StatusCode.FailedPrecondition or RpcException.StatusCode.Internal) } or InvalidOperationException)
+                or RpcException.StatusCode.AlreadyExists or RpcException.StatusCode.FailedPrecondition or RpcException.StatusCode.Internal) }
+                or WorkflowUpdateRpcTimeoutOrCanceledException)
             {
                 await Eventually.PauseAsync();
             }

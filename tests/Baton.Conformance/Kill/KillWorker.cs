@@ -11,12 +11,12 @@ internal static class KillWorker
     public static async Task RunAsync(string address, string taskQueue, string ledgerPath)
     {
         using var ledger = new Ledger(ledgerPath);
-        var client = TemporalClient.CreateLazy(new(address) { Identity = $"worker-{Environment.ProcessId}" });
         while (true)
         {
-            // A worker checks its namespace when it starts; the server may be down just now.
+            // Client and worker ask the server when they start, and it may be down just then.
             try
             {
+                var client = await TemporalClient.ConnectAsync(new(address) { Identity = $"worker-{Environment.ProcessId}" });
                 using var worker = new TemporalWorker(client, new TemporalWorkerOptions(taskQueue).AddWorkflow<Errand>().AddAllActivities(ledger));
                 await worker.ExecuteAsync(CancellationToken.None);
             }

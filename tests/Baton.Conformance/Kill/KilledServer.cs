@@ -44,7 +44,6 @@ internal sealed class KilledServer(string executable, string database) : IAsyncD
     {
         _process!.Kill();
         await _process.WaitForExitAsync();
-        _process.Dispose();
     }
 
     public async ValueTask DisposeAsync()

@@ -20,9 +20,13 @@ const connection = await Connection.connect({ address });
 export const client = new Client({ connection, namespace });
 
 let stop;
+let native;
+
+/** A client on the worker's own connection, which an eager start needs. */
+export const workerClient = () => new Client({ connection: native, namespace });
 
 export async function startWorker() {
-  const native = await NativeConnection.connect({ address });
+  native = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     connection: native,
     namespace,

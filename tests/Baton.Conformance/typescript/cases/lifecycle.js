@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { WorkflowContinuedAsNewError } from '@temporalio/client';
 import { CancelledFailure, TerminatedFailure, TimeoutFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import { client, eventually, execute, namespace, newId, start, startWith, taskQueue, workflowBundle } from '../harness.js';
+import { client, eventually, execute, namespace, newId, start, startWith, taskQueue, workerClient, workflowBundle } from '../harness.js';
 
 const keyword = defineSearchAttributeKey('ConformanceKeyword', 'KEYWORD');
 
@@ -99,7 +99,7 @@ export function lifecycleCases() {
   });
 
   it('starts eagerly', async () => {
-    const handle = await client.workflow.start('greets', { workflowId: newId(), taskQueue, args: ['eager'], requestEagerStart: true });
-    assert.equal(await handle.result(), 'Hello, eager!');
+    const eager = { workflowId: newId(), taskQueue, args: ['eager'], requestEagerStart: true };
+    assert.equal(await workerClient().workflow.execute('greets', eager), 'Hello, eager!');
   });
 }
