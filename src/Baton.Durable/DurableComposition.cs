@@ -1,6 +1,7 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
+using Baton.Durable.Nexus;
 using Baton.Durable.Schedules;
 using Baton.Durable.Services;
 using Baton.Durable.State;
@@ -28,6 +29,8 @@ internal static class DurableComposition
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
         engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);
         ScheduleTurn.ListenTo(engine.Core);
+        var outbound = new NexusHttp(engine);
+        engine.Core.Outbound = outbound;
         try
         {
             engine.Start();
@@ -35,6 +38,7 @@ internal static class DurableComposition
         }
         catch
         {
+            await outbound.DisposeAsync();
             await engine.DisposeAsync();
             await store.DisposeAsync();
             throw;
@@ -57,10 +61,11 @@ internal static class DurableComposition
             new TaskQueueHandler(engine),
             new ActivityControlHandler(engine),
             new WorkflowControlHandler(engine),
+            new NexusTaskHandler(engine),
         ];
-        object[] operators = [new OperatorHandler(engine)];
+        object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
-        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), engine, store));
+        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), outbound, engine, store));
     }
 
     private static EngineLimits LimitsOf(DurableLimits limits) => new()
@@ -110,11 +115,12 @@ internal static class DurableComposition
     });
 
     /// <summary>Stops from the outside in: who makes work, the engine, the store.</summary>
-    private sealed class Running(Retention retention, DurableEngine engine, IDurableStore store) : IAsyncDisposable
+    private sealed class Running(Retention retention, NexusHttp outbound, DurableEngine engine, IDurableStore store) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             await retention.DisposeAsync();
+            await outbound.DisposeAsync();
             await engine.DisposeAsync();
             await store.DisposeAsync();
         }

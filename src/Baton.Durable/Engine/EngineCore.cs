@@ -1,5 +1,6 @@
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
+using Baton.Durable.Nexus;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -65,6 +66,11 @@ internal sealed class EngineCore
 
     public NamespaceRegistry Namespaces { get; }
 
+    public NexusEndpoints Endpoints { get; } = new();
+
+    /// <summary>Carries calls to other Nexus servers. Null in an engine that stands alone; calls then time out.</summary>
+    public NexusHttp? Outbound { get; set; }
+
     public Batch Batch { get; private set; } = new();
 
     /// <summary>Callers that sleep in the engine's time, of a time-skipping server.</summary>
@@ -90,6 +96,7 @@ internal sealed class EngineCore
         loaded = false;
         Namespaces.Load(store.Documents);
         Matcher.LoadConfigs(store.Documents);
+        Endpoints.Load(store.Documents);
         Loaded?.Invoke(store.Documents);
         nextRunKey = Math.Max(nextRunKey, store.Entities.MaxRunKey() + 1);
         foreach (var wake in store.Entities.LoadWakes())

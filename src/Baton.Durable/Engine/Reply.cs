@@ -89,3 +89,13 @@ internal sealed class Reply<T> : Reply
         }
     }
 }
+
+/// <summary>Nobody waits for it: runs when its batch is on disk, and is forgotten when the batch fails.</summary>
+internal sealed class CommitEffect(Action effect) : Reply
+{
+    internal override void Release() => ThreadPool.UnsafeQueueUserWorkItem(static effect => effect(), effect, preferLocal: false);
+
+    internal override void Reject(Exception reason)
+    {
+    }
+}

@@ -88,6 +88,9 @@ internal sealed class Step(EngineCore core, long now)
         core.Batch.Writes.Documents[(kind, key)] = value;
     }
 
+    /// <summary>Something that leaves the process, on a thread of its own when all that was applied up to now is on disk; never if it is lost.</summary>
+    public void AfterCommit(Action effect) => Add(new CommitEffect(effect));
+
     internal void Add(Reply reply) => core.Batch.Replies.Add(reply);
 
     internal List<Entity> TakeTouched()

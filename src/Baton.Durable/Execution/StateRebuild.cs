@@ -1,5 +1,6 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Commands;
+using Baton.Durable.Execution.Transitions;
 using Baton.Durable.State;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
@@ -94,6 +95,39 @@ internal static class StateRebuild
                 break;
             default:
                 ApplyChildren(s, item);
+                ApplyNexusOperations(s, item, now);
+                break;
+        }
+    }
+
+    /// <summary>An operation that had not started at the reset point is asked for anew, under its old request id; a started one goes on.</summary>
+    private static void ApplyNexusOperations(ExecutionState s, HistoryEvent item, long now)
+    {
+        switch (item.EventType)
+        {
+            case EventType.NexusOperationScheduled:
+                s.NexusOperations.Add(item.EventId, AttemptNexusOperation.New(item, now));
+                break;
+            case EventType.NexusOperationStarted when s.NexusOperations.TryGetValue(item.NexusOperationStartedEventAttributes.ScheduledEventId, out var operation):
+                operation.StartedEventId = item.EventId;
+                operation.StartedTime = Instant.From(item.EventTime);
+                operation.OperationToken = item.NexusOperationStartedEventAttributes.OperationToken;
+                operation.NextAttemptTime = 0;
+                break;
+            case EventType.NexusOperationCancelRequested when s.NexusOperations.TryGetValue(item.NexusOperationCancelRequestedEventAttributes.ScheduledEventId, out var canceled):
+                canceled.CancelRequested = true;
+                canceled.CancelRequestedEventId = item.EventId;
+                canceled.CancelRequestedTime = now;
+                canceled.CancelAttempt = 1;
+                if (canceled.StartedTime > 0)
+                {
+                    canceled.CancelState = (int)NexusOperationCancellationState.BackingOff;
+                    canceled.CancelNextAttemptTime = now;
+                }
+
+                break;
+            default:
+                s.NexusOperations.Remove(RequestCancelNexusOperation.EndedOperation(item));
                 break;
         }
     }

@@ -1,5 +1,6 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Nexus;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Baton.Durable.Visibility;
@@ -53,12 +54,16 @@ internal sealed partial class WorkflowRun : Entity
 
     public bool IsPaused => S.Pause is not null;
 
-    public override bool IsOpen => IsRunning;
+    public override bool IsOpen => IsRunning || DeliverCallbacks.IsPending(S);
 
     public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || HistoryWaiters.Count > 0
         || S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative };
 
-    public override bool IsBusy => IsRunning && ((S.WorkflowTask is { } task && (task.StartedTime > 0 || !IsPaused)) || Queries.IsPinned || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now())));
+    public override bool IsBusy => IsRunning
+        ? (S.WorkflowTask is { } task && (task.StartedTime > 0 || !IsPaused)) || Queries.IsPinned
+            || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now()))
+            || S.NexusOperations.Values.Any(static o => NexusClock.IsAttempting(o) || NexusClock.IsCancelAttempting(o))
+        : DeliverCallbacks.IsSending(S);
 
     public UpdateRegistry Updates { get; } = new();
 
@@ -88,12 +93,13 @@ internal sealed partial class WorkflowRun : Entity
 
     public override long NextWake(long now)
     {
+        var next = Instant.Never;
         if (!IsRunning)
         {
-            return Instant.Never;
+            Earliest(ref next, DeliverCallbacks.NextWake(S));
+            return next;
         }
 
-        var next = Instant.Never;
         Earliest(ref next, S.RunDeadline);
         Earliest(ref next, S.ExecutionDeadline);
         Earliest(ref next, S.BackoffUntil);
@@ -112,6 +118,11 @@ internal sealed partial class WorkflowRun : Entity
             Earliest(ref next, ActivityClock.NextWake(activity, now));
         }
 
+        foreach (var operation in S.NexusOperations.Values)
+        {
+            Earliest(ref next, NexusClock.NextWake(operation));
+        }
+
         return next;
     }
 
@@ -119,7 +130,13 @@ internal sealed partial class WorkflowRun : Entity
 
     public override void CollectTasks(long now, List<TaskRef> tasks)
     {
-        if (!IsRunning || IsPaused)
+        if (!IsRunning)
+        {
+            return;
+        }
+
+        NexusRequests.Collect(this, tasks);
+        if (IsPaused)
         {
             return;
         }

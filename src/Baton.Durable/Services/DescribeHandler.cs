@@ -2,6 +2,7 @@ using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Commands;
 using Baton.Durable.Hosting;
+using Baton.Durable.Nexus;
 using Baton.Durable.State;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
@@ -76,6 +77,8 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
             InitiatedId = child.InitiatedEventId,
             ParentClosePolicy = (ParentClosePolicy)child.ParentClosePolicy,
         }));
+        response.PendingNexusOperations.AddRange(NexusDescriptions.Pending(s));
+        response.Callbacks.AddRange(NexusDescriptions.Callbacks(s));
         if (s.WorkflowTask is { } task)
         {
             response.PendingWorkflowTask = new PendingWorkflowTaskInfo

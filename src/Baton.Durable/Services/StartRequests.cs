@@ -62,6 +62,7 @@ internal static class StartRequests
         Blob(request.Input, "Input", limits);
         Blob(request.Memo, "Memo", limits);
         SearchAttributeCodec.Require(request.SearchAttributes, space, ServiceErrors.InvalidArgument);
+        DeliverCallbacks.Require(request.CompletionCallbacks, limits);
         RequirePriority(request.Priority);
     }
 

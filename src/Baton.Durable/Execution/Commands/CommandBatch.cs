@@ -29,6 +29,8 @@ internal sealed class CommandBatch(Step step, WorkflowRun run, RespondWorkflowTa
 
     public HashSet<long> CanceledActivities { get; } = [];
 
+    public HashSet<long> CanceledNexusOperations { get; } = [];
+
     public HashSet<string> UsedMessages { get; } = [];
 
     public int NewActivities { get; set; }

@@ -22,6 +22,8 @@ internal static class CommandTable
         [CommandType.RequestCancelExternalWorkflowExecution] = (RequestCancelExternalWorkflow.Check, RequestCancelExternalWorkflow.Apply),
         [CommandType.UpsertWorkflowSearchAttributes] = (UpsertSearchAttributes.Check, UpsertSearchAttributes.Apply),
         [CommandType.ModifyWorkflowProperties] = (ModifyProperties.Check, ModifyProperties.Apply),
+        [CommandType.ScheduleNexusOperation] = (ScheduleNexusOperation.Check, ScheduleNexusOperation.Apply),
+        [CommandType.RequestCancelNexusOperation] = (RequestCancelNexusOperation.Check, RequestCancelNexusOperation.Apply),
         [CommandType.ProtocolMessage] = (ProtocolMessages.Check, ProtocolMessages.Apply),
     };
 

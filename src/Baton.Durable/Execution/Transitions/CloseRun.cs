@@ -37,6 +37,7 @@ internal static class CloseRun
         if (newRunId.Length == 0)
         {
             NotifyParent(step, run, last);
+            DeliverCallbacks.OnClose(step, run, last);
         }
 
         if (s.ClosedByReset.Length == 0)

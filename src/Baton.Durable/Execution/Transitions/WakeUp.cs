@@ -12,6 +12,7 @@ internal static class WakeUp
         var s = run.S;
         if (!run.IsRunning)
         {
+            DeliverCallbacks.Wake(step, run);
             return;
         }
 
@@ -47,6 +48,11 @@ internal static class WakeUp
             {
                 EndActivity.TimeOut(step, run, activity, ActivityClock.Passed(activity, step.Now));
             }
+        }
+
+        foreach (var operation in s.NexusOperations.Values.Where(operation => NexusClock.Is(NexusClock.NextWake(operation), step.Now)).ToList())
+        {
+            AttemptNexusOperation.Wake(step, run, operation);
         }
     }
 

@@ -1,0 +1,169 @@
+using Baton.Durable.Engine;
+using Baton.Durable.Hosting;
+using Baton.Durable.Nexus;
+using Google.Protobuf;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Enums.V1;
+using Temporalio.Api.Failure.V1;
+using Temporalio.Api.History.V1;
+using CallbackState = Temporalio.Api.Enums.V1.CallbackState;
+using State = Baton.Durable.State;
+
+namespace Baton.Durable.Execution.Transitions;
+
+/// <summary>
+/// Completion callbacks of an execution that closed. Those to operations of this server take effect in the same commit; those to outside
+/// servers are sent by HTTP, again while they fail, and keep the execution from being forgotten until they have arrived or were refused.
+/// </summary>
+internal static class DeliverCallbacks
+{
+    private const int MaxUrl = 1000;
+    private const int MaxHeader = 8192;
+
+    /// <exception cref="ServiceException">INVALID_ARGUMENT: a callback could never be delivered.</exception>
+    public static void Require(IReadOnlyCollection<Callback> callbacks, EngineLimits limits)
+    {
+        if (callbacks.Count > limits.Callbacks)
+        {
+            throw ServiceErrors.InvalidArgument($"cannot attach more than {limits.Callbacks} callbacks to a workflow");
+        }
+
+        foreach (var callback in callbacks)
+        {
+            if (callback.Nexus is not { } nexus)
+            {
+                throw ServiceErrors.InvalidArgument($"unknown callback variant: {callback.VariantCase}");
+            }
+
+            if (nexus.Url.Length > MaxUrl)
+            {
+                throw ServiceErrors.InvalidArgument($"invalid url: url length longer than max length allowed of {MaxUrl}");
+            }
+
+            if (nexus.Url != NexusCallbackTokens.Url
+                && !(Uri.TryCreate(nexus.Url, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)))
+            {
+                throw ServiceErrors.InvalidArgument($"invalid url: unknown scheme, expected http, https or {NexusCallbackTokens.Url}: {nexus.Url}");
+            }
+
+            if (nexus.Header.Sum(static header => header.Key.Length + header.Value.Length) > MaxHeader)
+            {
+                throw ServiceErrors.InvalidArgument($"invalid header: header size longer than max allowed size of {MaxHeader}");
+            }
+        }
+    }
+
+    public static void OnClose(Step step, WorkflowRun run, HistoryEvent last)
+    {
+        if (run.S.Callbacks.Count == 0 || run.S.ClosedByReset.Length > 0)
+        {
+            return;
+        }
+
+        var completion = NexusCompletion.Of(run, last);
+        for (var index = 0; index < run.S.Callbacks.Count; index++)
+        {
+            var callback = run.S.Callbacks[index];
+            var nexus = Callback.Parser.ParseFrom(callback.Callback).Nexus;
+            callback.Attempt = 1;
+            if (nexus.Url == NexusCallbackTokens.Url)
+            {
+                Complete(step, callback, nexus, completion);
+            }
+            else
+            {
+                Send(step, run, index, completion);
+            }
+        }
+    }
+
+    /// <summary>Some callback waits for its next attempt or for the answer to one.</summary>
+    public static bool IsPending(State.ExecutionState state) => state.Callbacks.Any(static callback => callback.NextAttemptTime > 0);
+
+    /// <summary>Some callback is on its way.</summary>
+    public static bool IsSending(State.ExecutionState state) => state.Callbacks.Any(static callback => callback.State == (int)CallbackState.Scheduled);
+
+    public static long NextWake(State.ExecutionState state) =>
+        state.Callbacks.Aggregate(0L, static (next, callback) => Instant.Earlier(next, callback.NextAttemptTime));
+
+    public static void Wake(Step step, WorkflowRun run)
+    {
+        for (var index = 0; index < run.S.Callbacks.Count; index++)
+        {
+            var callback = run.S.Callbacks[index];
+            if (!NexusClock.Is(callback.NextAttemptTime, step.Now))
+            {
+                continue;
+            }
+
+            if (callback.State == (int)CallbackState.Scheduled)
+            {
+                // Its answer never came: the server was down, or the other side took too long.
+                Failed(step, run, callback, "request timed out", isRetryable: true);
+            }
+            else
+            {
+                Send(step, run, index, NexusCompletion.Of(run, HistoryReading.Event(run, run.S.CompletionEventId)));
+            }
+        }
+    }
+
+    /// <summary>An attempt was answered.</summary>
+    /// <param name="problem">Null when it was taken.</param>
+    public static void Answered(Step step, WorkflowRun run, int index, int attempt, string? problem, bool isRetryable)
+    {
+        var callback = run.S.Callbacks[index];
+        if (callback.State != (int)CallbackState.Scheduled || callback.Attempt != attempt)
+        {
+            return;
+        }
+
+        if (problem is not null)
+        {
+            Failed(step, run, callback, problem, isRetryable);
+            return;
+        }
+
+        callback.State = (int)CallbackState.Succeeded;
+        callback.NextAttemptTime = 0;
+        callback.LastAttemptCompleteTime = step.Now;
+        callback.LastFailure = ByteString.Empty;
+        step.Touch(run);
+    }
+
+    private static void Complete(Step step, State.CallbackState callback, Callback.Types.Nexus nexus, NexusCompletion completion)
+    {
+        var token = NexusCallbackTokens.Parse(NexusCallbackTokens.Find(nexus.Header, NexusCallbackTokens.Header));
+        var isDone = token is not null && completion.TryComplete(step, token, NexusCallbackTokens.Find(nexus.Header, NexusCallbackTokens.OperationTokenHeader));
+        callback.State = (int)(isDone ? CallbackState.Succeeded : CallbackState.Failed);
+        callback.LastAttemptCompleteTime = step.Now;
+        callback.LastFailure = isDone ? ByteString.Empty : Problem("handler error (NOT_FOUND): operation not found", isRetryable: false);
+    }
+
+    private static void Send(Step step, WorkflowRun run, int index, NexusCompletion completion)
+    {
+        var callback = run.S.Callbacks[index];
+        callback.State = (int)CallbackState.Scheduled;
+
+        // Should the answer be lost with the process, this wakes the execution.
+        callback.NextAttemptTime = step.Now + NexusClock.RequestTimeout + Instant.Second;
+        step.Touch(run);
+        run.Core.Outbound?.Deliver(step, run, index, Callback.Parser.ParseFrom(callback.Callback).Nexus, callback.Attempt, completion);
+    }
+
+    private static void Failed(Step step, WorkflowRun run, State.CallbackState callback, string problem, bool isRetryable)
+    {
+        callback.State = (int)(isRetryable ? CallbackState.BackingOff : CallbackState.Failed);
+        callback.NextAttemptTime = isRetryable ? step.Now + NexusClock.Backoff(callback.Attempt) : 0;
+        callback.Attempt += isRetryable ? 1 : 0;
+        callback.LastAttemptCompleteTime = step.Now;
+        callback.LastFailure = Problem(problem, isRetryable);
+        step.Touch(run);
+    }
+
+    private static ByteString Problem(string message, bool isRetryable) => new Failure
+    {
+        Message = message,
+        ApplicationFailureInfo = new ApplicationFailureInfo { NonRetryable = !isRetryable },
+    }.ToByteString();
+}

@@ -1,0 +1,283 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Baton.Durable.Engine;
+using Baton.Durable.Execution;
+using Baton.Durable.Execution.Transitions;
+using Baton.Durable.State;
+using Temporalio.Api.Common.V1;
+using Temporalio.Api.Failure.V1;
+using Temporalio.Api.Nexus.V1;
+using Failure = Temporalio.Api.Failure.V1.Failure;
+using Link = Temporalio.Api.Common.V1.Link;
+
+namespace Baton.Durable.Nexus;
+
+/// <summary>
+/// Nexus over HTTP, as a client: start and cancel requests to endpoints outside of this server, and completion callbacks. A call begins
+/// after the commit that decided on it; its answer comes back as a command. One whose answer is lost with the process is made again when its
+/// time is up, which is what the operation's request id is for.
+/// </summary>
+internal sealed class NexusHttp : IAsyncDisposable
+{
+    private readonly DurableEngine engine;
+    private readonly HttpClient client;
+    private readonly CancellationTokenSource stop = new();
+
+    public NexusHttp(DurableEngine engine)
+    {
+        this.engine = engine;
+        client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectCallback = Connect })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = engine.Limits.BlobSize + (64 * 1024),
+        };
+    }
+
+    public void Start(Step step, WorkflowRun run, NexusOperationState operation, string url)
+    {
+        var (scheduled, snapshot, now) = (NexusRequests.ScheduledEvent(run, operation), operation.Clone(), step.Now);
+        step.AfterCommit(() => _ = RunAsync<Answer>(async () =>
+        {
+            var request = NexusRequests.Start(run, snapshot, scheduled(), now);
+            var start = request.StartOperation;
+            using var message = new HttpRequestMessage(
+                HttpMethod.Post, $"{Target(url, start.Service, start.Operation)}?callback={Uri.EscapeDataString(start.Callback)}") { Content = NexusContent.Of(start.Payload) };
+            message.Headers.TryAddWithoutValidation("Nexus-Request-Id", start.RequestId);
+            AddHeaders(message, request.Header);
+            foreach (var (key, value) in start.CallbackHeader)
+            {
+                message.Headers.TryAddWithoutValidation("Nexus-Callback-" + key, value);
+            }
+
+            message.Headers.TryAddWithoutValidation("Nexus-Link", string.Join(", ", start.Links.Select(static link => $"<{link.Url}>; type=\"{link.Type}\"")));
+            return await Exchange(message, snapshot.AttemptDeadline - now, StartAnswer);
+        },
+        (answering, answer) =>
+        {
+            if (Find(answering, run.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsAttempting(live) && live.Attempt == snapshot.Attempt)
+            {
+                answer(answering, current, live);
+            }
+        },
+        static failure => (answering, current, live) => AttemptNexusOperation.Failed(answering, current, live, failure)));
+    }
+
+    public void Cancel(Step step, WorkflowRun run, NexusOperationState operation, string url)
+    {
+        var (snapshot, now) = (operation.Clone(), step.Now);
+        step.AfterCommit(() => _ = RunAsync<Answer>(async () =>
+        {
+            var request = NexusRequests.Cancel(snapshot, now);
+            using var message = new HttpRequestMessage(HttpMethod.Post, Target(url, snapshot.Service, snapshot.Operation) + "/cancel");
+            message.Headers.TryAddWithoutValidation("Nexus-Operation-Token", snapshot.OperationToken);
+            AddHeaders(message, request.Header);
+            return await Exchange(message, snapshot.CancelAttemptDeadline - now, CancelAnswer);
+        },
+        (answering, answer) =>
+        {
+            if (Find(answering, run.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsCancelAttempting(live) && live.CancelAttempt == snapshot.CancelAttempt)
+            {
+                answer(answering, current, live);
+            }
+        },
+        static failure => (answering, current, live) => CancelNexusOperation.Failed(answering, current, live, failure)));
+    }
+
+    public void Deliver(Step step, WorkflowRun run, int index, Callback.Types.Nexus callback, int attempt, NexusCompletion completion) =>
+        step.AfterCommit(() => _ = RunAsync<(string? Problem, bool IsRetryable)>(async () =>
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Post, callback.Url)
+            {
+                Content = completion.Failure is { } failure ? NexusContent.Of(NexusFailures.ToNexus(failure)) : NexusContent.Of(completion.Result),
+            };
+            AddHeaders(message, callback.Header);
+            message.Headers.TryAddWithoutValidation("Nexus-Operation-State", completion.State);
+            message.Headers.TryAddWithoutValidation("Nexus-Operation-Start-Time", Instant.ToDateTimeOffset(completion.StartTime).ToString("R"));
+            message.Headers.TryAddWithoutValidation("Nexus-Operation-Close-Time", Instant.ToDateTimeOffset(completion.CloseTime).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'"));
+            if (completion.Link is { } link && NexusLinkCodec.ToNexus(link) is { } carried)
+            {
+                message.Headers.TryAddWithoutValidation("Nexus-Link", $"<{carried.Url}>; type=\"{carried.Type}\"");
+            }
+
+            return await Exchange(message, NexusClock.RequestTimeout, static (response, body) => ((int)response.StatusCode is >= 200 and < 300
+                ? null
+                : $"unexpected response status: {(int)response.StatusCode} {response.ReasonPhrase}", IsRetryable(response.StatusCode)));
+        },
+        (answering, answer) =>
+        {
+            if (answering.Load<WorkflowRun>(run.RunKey) is { } current && index < current.S.Callbacks.Count)
+            {
+                DeliverCallbacks.Answered(answering, current, index, attempt, answer.Problem, answer.IsRetryable);
+            }
+        },
+        static failure => (failure.Message, true)));
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        client.Dispose();
+        stop.Dispose();
+    }
+
+    private delegate void Answer(Step step, WorkflowRun run, NexusOperationState operation);
+
+    private static Answer StartAnswer(HttpResponseMessage response, byte[] body)
+    {
+        var links = response.Headers.TryGetValues("Nexus-Link", out var values) ? ParseLinks(values) : [];
+        switch ((int)response.StatusCode)
+        {
+            case 200:
+                var result = NexusContent.ToPayload(response.Content.Headers.ContentType, body);
+                return (step, run, operation) => EndNexusOperation.Complete(step, run, operation, result, links);
+            case 201:
+                var token = OperationToken(body);
+                return (step, run, operation) => AttemptNexusOperation.Started(step, run, operation, token, links);
+            case 424:
+                var state = response.Headers.TryGetValues("Nexus-Operation-State", out var states) ? states.First() : "failed";
+                var cause = NexusFailures.OfState(state, NexusContent.ToFailure(body));
+                return (step, run, operation) => EndNexusOperation.Unsuccessful(step, run, operation, cause);
+            default:
+                var failure = HandlerFailure(response, body);
+                return (step, run, operation) => AttemptNexusOperation.Failed(step, run, operation, failure);
+        }
+    }
+
+    private static Answer CancelAnswer(HttpResponseMessage response, byte[] body)
+    {
+        if ((int)response.StatusCode is >= 200 and < 300)
+        {
+            return CancelNexusOperation.Succeeded;
+        }
+
+        var failure = HandlerFailure(response, body);
+        return (step, run, operation) => CancelNexusOperation.Failed(step, run, operation, failure);
+    }
+
+    private static Failure HandlerFailure(HttpResponseMessage response, byte[] body)
+    {
+        var retry = response.Headers.TryGetValues("Nexus-Request-Retryable", out var values)
+            ? values.First() == "true"
+                ? Temporalio.Api.Enums.V1.NexusHandlerErrorRetryBehavior.Retryable
+                : Temporalio.Api.Enums.V1.NexusHandlerErrorRetryBehavior.NonRetryable
+            : default;
+        var type = (int)response.StatusCode switch
+        {
+            400 => "BAD_REQUEST",
+            401 => "UNAUTHENTICATED",
+            403 => "UNAUTHORIZED",
+            404 => "NOT_FOUND",
+            408 => "REQUEST_TIMEOUT",
+            409 => "CONFLICT",
+            429 => "RESOURCE_EXHAUSTED",
+            501 => "NOT_IMPLEMENTED",
+            503 => "UNAVAILABLE",
+            520 => "UPSTREAM_TIMEOUT",
+            _ => "INTERNAL",
+        };
+        var failure = NexusContent.ToFailure(body);
+        return NexusFailures.OfHandler(
+            type, failure.Message.Length > 0 ? failure.Message : $"unexpected response status: {(int)response.StatusCode}", NexusFailures.FromNexus(failure, retryable: true), retry);
+    }
+
+    private static string OperationToken(byte[] body)
+    {
+        using var json = JsonDocument.Parse(body);
+        return json.RootElement.TryGetProperty("token", out var token) || json.RootElement.TryGetProperty("id", out token) ? token.GetString() ?? "" : "";
+    }
+
+    private static List<Link> ParseLinks(IEnumerable<string> values) =>
+    [
+        .. values.SelectMany(static value => value.Split(',')).Select(static text =>
+        {
+            var (open, close, type) = (text.IndexOf('<', StringComparison.Ordinal), text.IndexOf('>', StringComparison.Ordinal), text.IndexOf("type=\"", StringComparison.Ordinal));
+            return open < 0 || close < open || type < close
+                ? null
+                : NexusLinkCodec.FromNexus(new Temporalio.Api.Nexus.V1.Link { Url = text[(open + 1)..close], Type = text[(type + 6)..].TrimEnd().TrimEnd('"') });
+        }).OfType<Link>(),
+    ];
+
+    private static string Target(string url, string service, string operation) =>
+        $"{url.TrimEnd('/')}/{Uri.EscapeDataString(service)}/{Uri.EscapeDataString(operation)}";
+
+    private static void AddHeaders(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> headers)
+    {
+        foreach (var (key, value) in headers)
+        {
+            message.Headers.TryAddWithoutValidation(key, value);
+        }
+    }
+
+    private static bool IsRetryable(HttpStatusCode status) => (int)status is >= 500 and not 501 or 408 or 429;
+
+    private static (WorkflowRun? Run, NexusOperationState? Operation) Find(Step step, long runKey, NexusOperationState snapshot) =>
+        step.Load<WorkflowRun>(runKey) is { IsRunning: true } run && run.S.NexusOperations.TryGetValue(snapshot.ScheduledEventId, out var operation)
+            ? (run, operation)
+            : (null, null);
+
+    /// <summary>Link-local addresses, where clouds keep the secrets of their machines, are never called.</summary>
+    private static async ValueTask<Stream> Connect(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellationToken);
+        var allowed = addresses.Where(static address => !IsLinkLocal(address)).ToArray();
+        if (allowed.Length == 0)
+        {
+            throw new HttpRequestException($"The address of {context.DnsEndPoint.Host} is link-local, which Nexus calls may not reach.");
+        }
+
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(allowed, context.DnsEndPoint.Port, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static bool IsLinkLocal(IPAddress address)
+    {
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return plain.IsIPv6LinkLocal || (plain.AddressFamily == AddressFamily.InterNetwork && plain.GetAddressBytes() is [169, 254, ..]);
+    }
+
+    private async Task<T> Exchange<T>(HttpRequestMessage message, long timeout, Func<HttpResponseMessage, byte[], T> read)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromTicks(Math.Max(Instant.Millisecond, timeout)), engine.Clock.Wall);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop.Token);
+        try
+        {
+            using var response = await client.SendAsync(message, either.Token);
+            return read(response, await response.Content.ReadAsByteArrayAsync(either.Token));
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            throw new HttpRequestException("request timed out");
+        }
+    }
+
+    /// <summary>Makes a call and brings its answer to the loop; whatever goes wrong on the way is a retryable failure.</summary>
+    private async Task RunAsync<T>(Func<Task<T>> call, Action<Step, T> apply, Func<Failure, T> onFailure)
+    {
+        T answer;
+        try
+        {
+            answer = await call();
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or SocketException or JsonException
+            or InvalidOperationException or ObjectDisposedException or Google.Protobuf.InvalidProtocolBufferException or Storage.StoreException)
+        {
+            if (stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            answer = onFailure(new Failure { Message = e.Message, ServerFailureInfo = new ServerFailureInfo() });
+        }
+
+        engine.Post(step => apply(step, answer));
+    }
+}
