@@ -110,11 +110,15 @@ internal static class StartRequests
         {
             RequestId = request.RequestId,
             UserMetadata = request.UserMetadata,
-            Links = request.Links,
+            Links = LinksOf(request),
             WithoutFirstTask = withoutFirstTask,
             Versioning = Versioning.ForStart(space, request, attributes),
         });
     }
+
+    /// <summary>Links that a callback carries already are not repeated: SDKs send them in both places.</summary>
+    public static IReadOnlyList<Link> LinksOf(StartWorkflowExecutionRequest request) =>
+        [.. request.Links.Except(request.CompletionCallbacks.SelectMany(static callback => callback.Links))];
 
     private static void Required(string? value, string field, EngineLimits limits)
     {

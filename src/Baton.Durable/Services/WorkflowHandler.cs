@@ -277,7 +277,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         var item = new HistoryEvent { EventType = EventType.WorkflowExecutionOptionsUpdated, WorkflowExecutionOptionsUpdatedEventAttributes = attributes, WorkerMayIgnore = true };
         if (options.AttachLinks)
         {
-            item.Links.AddRange(request.Links);
+            item.Links.AddRange(StartRequests.LinksOf(request));
         }
 
         run.AppendOrBuffer(step, item);

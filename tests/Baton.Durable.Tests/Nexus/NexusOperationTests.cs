@@ -56,7 +56,9 @@ public sealed class NexusOperationTests : NexusHost
             var callback = Assert.Single((await DescribeAsync(behind)).Callbacks);
             Assert.Equal(CallbackState.Succeeded, callback.State);
             Assert.Equal(1, callback.Attempt);
-            var back = Assert.Single((await EventAsync(behind, EventType.WorkflowExecutionStarted)).Links);
+            var first = await EventAsync(behind, EventType.WorkflowExecutionStarted);
+            var back = Assert.Single(Assert.Single(first.WorkflowExecutionStartedEventAttributes.CompletionCallbacks).Links);
+            Assert.Empty(first.Links);
             Assert.Equal(caller.Id, back.WorkflowEvent.WorkflowId);
             Assert.Equal(EventType.NexusOperationScheduled, back.WorkflowEvent.EventRef.EventType);
         });
