@@ -28,8 +28,8 @@ internal static class Prelude
         def recurse(f; cond): def r: ., (f | select(cond) | r); r;
         def while(cond; update): def _w: if cond then ., (update | _w) else empty end; _w;
         def until(cond; update): def _u: if cond then . else update | _u end; _u;
-        def repeat(f): def _r: ., (f | _r); _r;
-        def inputs: try (def _r: input, _r; _r) catch if . == "break" then empty else error end;
+        def repeat(f): def _r: f, _r; _r;
+        def inputs: try repeat(input) catch if . == "break" then empty else error end;
         def combinations: if length == 0 then [] else .[0][] as $x | (.[1:] | combinations) as $rest | [$x] + $rest end;
         def combinations(n): . as $one | [range(n) | $one] | combinations;
         def walk(f): def w: if type == "object" then map_values(w) elif type == "array" then map(w) else . end | f; w;
@@ -98,7 +98,7 @@ internal static class Prelude
           split($re; $flags) | .[];
         def splits($re): splits($re; null);
         def split($re; $flags):
-          . as $s | [foreach (match($re; $flags + "g") | [.offset, .length], null) as $m
+          . as $s | [foreach ((match($re; $flags + "g") | [.offset, .length]), null) as $m
             ({next: 0}; if $m == null then {out: $s[.next:]} else {out: $s[.next:$m[0]], next: ($m[0] + $m[1])} end; .out)];
         def sub($re; str; $flags):
           . as $in

@@ -100,7 +100,7 @@ internal sealed class JsonReader
 
                 case (byte)'{':
                     at = SkipSpace(utf8, at + 1);
-                    if (at < utf8.Length && utf8[at] == '}')
+                    if (at < utf8.Length && utf8[at] == '}' && _frameCount < MaxDepth)
                     {
                         at++;
                         item = JqValue.From(JqObject.Empty);
@@ -116,7 +116,7 @@ internal sealed class JsonReader
 
                 case (byte)'[':
                     at = SkipSpace(utf8, at + 1);
-                    if (at < utf8.Length && utf8[at] == ']')
+                    if (at < utf8.Length && utf8[at] == ']' && _frameCount < MaxDepth)
                     {
                         at++;
                         item = JqValue.From(JqArray.Of([]));

@@ -17,14 +17,14 @@ internal sealed class TryNode : Node
 
     public override JqValue Eval(Machine m, JqValue input, Env? env)
     {
-        var value = _body.Eval(m, input, env);
+        var value = Attempt(m, _body, input, env);
         return value.Ref is not RaisedError error ? value : _handler is null ? JqValue.Empty : _handler.Eval(m, error.Value, env);
     }
 
     public override JqValue EvalPath(Machine m, JqValue input, Env? env)
     {
         var path = m.Path;
-        var value = _body.EvalPath(m, input, env);
+        var value = Attempt(m, _body, input, env);
         if (value.Ref is not RaisedError error)
         {
             return value;
@@ -44,6 +44,21 @@ internal sealed class TryNode : Node
         m.Handler = new Handler(m.Handler, m.ForkCount, _handler, m.Env, m.Cont, m.Path);
         m.Cont = new LeaveFrame(m);
         return _body;
+    }
+
+    /// <summary>Evaluates, along the path where there is one; too much depth is an error like any other.</summary>
+    public static JqValue Attempt(Machine m, Node body, JqValue input, Env? env)
+    {
+        var path = m.Path;
+        try
+        {
+            return path is null ? body.Eval(m, input, env) : body.EvalPath(m, input, env);
+        }
+        catch (DepthException e)
+        {
+            m.Path = path;
+            return Errors.Raise(e.Message);
+        }
     }
 }
 
@@ -76,14 +91,14 @@ internal sealed class AlternativeNode : Node
 
     public override JqValue Eval(Machine m, JqValue input, Env? env)
     {
-        var value = _left.Eval(m, input, env);
+        var value = TryNode.Attempt(m, _left, input, env);
         return value.IsProper && value.IsTruthy ? value : _right.Eval(m, input, env);
     }
 
     public override JqValue EvalPath(Machine m, JqValue input, Env? env)
     {
         var path = m.Path;
-        var value = _left.EvalPath(m, input, env);
+        var value = TryNode.Attempt(m, _left, input, env);
         if (value.IsProper && value.IsTruthy)
         {
             return value;

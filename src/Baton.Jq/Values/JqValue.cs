@@ -14,6 +14,8 @@ namespace Baton.Jq;
 /// </remarks>
 public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
 {
+    private const long MaxExact = 1L << 53;
+
     private static readonly object NumberTag = new();
     private static readonly object TrueTag = new();
     private static readonly object FalseTag = new();
@@ -141,7 +143,7 @@ public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
 
     /// <summary>A number; beyond 2^53 its exact digits are kept for output and comparison.</summary>
     public static JqValue From(long value) =>
-        Math.Abs((double)value) <= 9007199254740992 ? From((double)value) : new(new NumberLiteral(value.ToString()), value);
+        value is >= -MaxExact and <= MaxExact ? From((double)value) : new(new NumberLiteral(value.ToString()), value);
 
     /// <summary>A string, or null for null. Lone surrogates become U+FFFD on output.</summary>
     public static JqValue From(string? value) => new(value);

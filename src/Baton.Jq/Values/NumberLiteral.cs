@@ -10,6 +10,9 @@ namespace Baton.Jq;
 /// </remarks>
 internal sealed class NumberLiteral
 {
+    // Decimals of so many digits all have doubles of their own.
+    private const int ExactDigits = 15;
+
     private readonly bool _negative;
     private readonly string _digits;
     private readonly long _exponent;
@@ -40,11 +43,13 @@ internal sealed class NumberLiteral
 
     public NumberLiteral Negated() => new((!_negative, _digits, _exponent));
 
-    /// <summary>Reads a number, keeping its text only where the double says less.</summary>
+    /// <summary>Reads a number, keeping its text only where the double says less: other digits, or too many to tell apart.</summary>
     public static JqValue Read(string text)
     {
         var literal = new NumberLiteral(text);
-        return literal.Text == NumberText.Format(literal.Value) ? JqValue.From(literal.Value) : JqValue.From(literal);
+        return literal._digits.Length <= ExactDigits && literal.Text == NumberText.Format(literal.Value)
+            ? JqValue.From(literal.Value)
+            : JqValue.From(literal);
     }
 
     public static int Compare(NumberLiteral a, NumberLiteral b)
