@@ -27,6 +27,11 @@ internal sealed class EngineCore
 {
     private const int CacheLimit = 10_000;
 
+    // An entity with more tasks than this is loaded at start instead of listing them in the wake index at each change.
+    private const int DispatchLimit = 8;
+
+    private static readonly byte[] loadAtStart = new DispatchList { LoadEntity = true }.ToByteArray();
+
     private readonly IDurableStore store;
     private readonly ILogger logger;
     private readonly Dictionary<EntityKind, Func<EngineCore, EntityRecord, Entity>> factories = [];
@@ -76,6 +81,9 @@ internal sealed class EngineCore
     /// <summary>Callers that sleep in the engine's time, of a time-skipping server.</summary>
     public PriorityQueue<Action<Step>, long> Sleepers { get; } = new();
 
+    /// <summary>Grows when rules that route tasks to worker versions change, so that kept references are made anew.</summary>
+    public long RoutingRevision { get; set; }
+
     /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
     public bool IsIdle => busy.Count == 0;
 
@@ -99,6 +107,7 @@ internal sealed class EngineCore
         Endpoints.Load(store.Documents);
         Loaded?.Invoke(store.Documents);
         nextRunKey = Math.Max(nextRunKey, store.Entities.MaxRunKey() + 1);
+        List<long> large = [];
         foreach (var wake in store.Entities.LoadWakes())
         {
             if (wake.WakeAt is { } at)
@@ -108,14 +117,26 @@ internal sealed class EngineCore
 
             if (wake.Dispatch.Length > 0)
             {
-                foreach (var task in DispatchList.Parser.ParseFrom(wake.Dispatch).Tasks)
+                var dispatch = DispatchList.Parser.ParseFrom(wake.Dispatch);
+                foreach (var task in dispatch.Tasks)
                 {
                     Matcher.Restore(task);
+                }
+
+                if (dispatch.LoadEntity)
+                {
+                    large.Add(wake.RunKey);
                 }
             }
         }
 
         loaded = true;
+        foreach (var runKey in large)
+        {
+            collected.Clear();
+            Load(runKey)?.CollectTasks(Clock.Now(), collected);
+            collected.ForEach(Matcher.Restore);
+        }
     }
 
     /// <summary>Applies one command. A refusal goes to <paramref name="reply"/>; anything unexpected resets the engine.</summary>
@@ -394,13 +415,13 @@ internal sealed class EngineCore
             return;
         }
 
-        var offered = new HashSet<(TaskKind, long, int, int, string, string)>(collected.Count);
+        var offered = new Dictionary<(TaskKind, long, int, int), TaskRef>(collected.Count);
         List<TaskRef>? fresh = null;
         foreach (var task in collected)
         {
-            var key = KeyOf(task);
-            offered.Add(key);
-            if (!entity.Offered.Contains(key))
+            var key = (task.Kind, task.Id, task.Attempt, task.Stamp);
+            offered[key] = task;
+            if (!entity.Offered.TryGetValue(key, out var known) || (!ReferenceEquals(known, task) && QueueKey.Of(known) != QueueKey.Of(task)))
             {
                 (fresh ??= []).Add(task);
             }
@@ -412,9 +433,6 @@ internal sealed class EngineCore
             Matcher.Offer(step, task);
         }
     }
-
-    private static (TaskKind, long, int, int, string, string) KeyOf(TaskRef task) =>
-        (task.Kind, task.Id, task.Attempt, task.Stamp, task.Queue, task.BuildId);
 
     private void SetBusy(Entity entity)
     {
@@ -448,7 +466,12 @@ internal sealed class EngineCore
 
         collected.Clear();
         entity.CollectTasks(lastNow, collected);
-        byte[] dispatch = collected.Count == 0 ? [] : new DispatchList { Tasks = { collected } }.ToByteArray();
+        byte[] dispatch = collected.Count switch
+        {
+            0 => [],
+            > DispatchLimit => loadAtStart,
+            _ => new DispatchList { Tasks = { collected } }.ToByteArray(),
+        };
         var wake = entity.NextWake(lastNow);
         long? wakeAt = wake == Instant.Never ? null : Instant.ToUnixMilliseconds(wake);
         if (entity.WrittenWake is not { } written || written.WakeAt != wakeAt || !written.Dispatch.AsSpan().SequenceEqual(dispatch))

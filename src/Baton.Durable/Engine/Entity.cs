@@ -75,7 +75,8 @@ internal abstract class Entity(long runKey, EntityKind kind, string namespaceId,
 
     internal long LastUse { get; set; }
 
-    internal HashSet<(TaskKind Kind, long Id, int Attempt, int Stamp, string Queue, string Version)> Offered { get; set; } = [];
+    /// <summary>The tasks that the matcher was given, so that it is told of new ones only.</summary>
+    internal Dictionary<(TaskKind Kind, long Id, int Attempt, int Stamp), TaskRef> Offered { get; set; } = [];
 
     internal (long? WakeAt, byte[] Dispatch)? WrittenWake { get; set; }
 }

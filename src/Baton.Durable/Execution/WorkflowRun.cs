@@ -18,6 +18,8 @@ namespace Baton.Durable.Execution;
 internal sealed partial class WorkflowRun : Entity
 {
     private readonly EngineCore core;
+    private readonly PendingParts parts = new();
+    private readonly Dictionary<long, TaskRef> activityTasks = [];
 
     public WorkflowRun(EngineCore core, long runKey, string namespaceId, string workflowId, string runId, ExecutionState state)
         : base(runKey, EntityKind.Workflow, namespaceId, workflowId, runId)
@@ -30,6 +32,7 @@ internal sealed partial class WorkflowRun : Entity
     public static WorkflowRun Load(EngineCore core, EntityRecord record)
     {
         var run = new WorkflowRun(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, ExecutionState.Parser.ParseFrom(record.State));
+        run.S.Pending = run.parts.Read(record, run.S.Pending);
         foreach (var known in run.S.Updates.Values.Where(static update => update is { AcceptedEventId: 0, AdmittedEventId: > 0 }))
         {
             // A reset took it over and no worker has accepted it yet: the next workflow task shows it.
@@ -80,15 +83,18 @@ internal sealed partial class WorkflowRun : Entity
 
     public override byte[] Serialize()
     {
-        if (S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative } speculative)
+        // What is not to be written is taken off for the moment: a speculative task is never on disk, what stands in parts not here.
+        var (task, pending) = (S.WorkflowTask, S.Pending);
+        S.WorkflowTask = task is { Kind: WorkflowTaskKind.Speculative } ? null : task;
+        S.Pending = parts.IsInParts(pending) ? null : pending;
+        try
         {
-            S.WorkflowTask = null;
-            var bytes = S.ToByteArray();
-            S.WorkflowTask = speculative;
-            return bytes;
+            return S.ToByteArray();
         }
-
-        return S.ToByteArray();
+        finally
+        {
+            (S.WorkflowTask, S.Pending) = (task, pending);
+        }
     }
 
     public override long NextWake(long now)
@@ -146,6 +152,11 @@ internal sealed partial class WorkflowRun : Entity
             tasks.Add(WorkflowTaskRef(task));
         }
 
+        if (activityTasks.Count > 2 * S.Activities.Count)
+        {
+            activityTasks.Clear();
+        }
+
         foreach (var activity in S.Activities.Values)
         {
             if (activity.StartedTime == 0 && !activity.Paused && activity.AttemptScheduledTime <= now)
@@ -183,6 +194,7 @@ internal sealed partial class WorkflowRun : Entity
     public override void WriteMore(WriteBatch batch)
     {
         S.Transitions++;
+        parts.Write(RunKey, S.Pending, batch);
         if (unsaved.Count == 0)
         {
             return;
@@ -232,10 +244,19 @@ internal sealed partial class WorkflowRun : Entity
 
     private TaskRef ActivityTaskRef(ActivityState activity)
     {
+        // Kept from step to step: a run may have thousands waiting.
+        if (activityTasks.TryGetValue(activity.ScheduledEventId, out var kept)
+            && kept.Attempt == activity.Attempt && kept.Stamp == activity.Stamp && kept.Queue == activity.TaskQueue && kept.RoutingRevision == core.RoutingRevision)
+        {
+            return kept;
+        }
+
         var reference = NewTaskRef(
             TaskKind.Activity, activity.TaskQueue, activity.ScheduledEventId, activity.Attempt, activity.Stamp, activity.AttemptScheduledTime,
             activity.Priority.IsEmpty ? S.Priority : activity.Priority);
         Versioning.RouteActivity(this, activity, reference);
+        reference.RoutingRevision = core.RoutingRevision;
+        activityTasks[activity.ScheduledEventId] = reference;
         return reference;
     }
 

@@ -23,19 +23,11 @@ internal sealed class TestServiceHandler(DurableEngine engine)
 
     public Task<SleepResponse> SleepUntil(SleepUntilRequest request, CallContext call) => SleepUntil(Instant.From(request.Timestamp), call);
 
-    public async Task<SleepResponse> UnlockTimeSkippingWithSleep(SleepRequest request, CallContext call)
+    public Task<SleepResponse> UnlockTimeSkippingWithSleep(SleepRequest request, CallContext call)
     {
-        var until = engine.Clock.Now() + Instant.From(request.Duration);
-        var sleep = SleepUntil(until, call);
+        var sleep = SleepUntil(engine.Clock.Now() + Instant.From(request.Duration), call, relock: true);
         Unlock();
-        try
-        {
-            return await sleep;
-        }
-        finally
-        {
-            engine.Clock.Lock();
-        }
+        return sleep;
     }
 
     public Task<GetCurrentTimeResponse> GetCurrentTime(Google.Protobuf.WellKnownTypes.Empty request, CallContext call) =>
@@ -43,11 +35,34 @@ internal sealed class TestServiceHandler(DurableEngine engine)
 
     private Task<SleepResponse> SleepFor(long duration, CallContext call) => SleepUntil(engine.Clock.Now() + duration, call);
 
-    private Task<SleepResponse> SleepUntil(long instant, CallContext call) => engine.Wait<SleepResponse>(
-        (step, reply) => step.Core.Sleepers.Enqueue(at => reply.Set(at, new SleepResponse()), instant),
-        (step, reply) => reply.Fail(step, ServiceErrors.Canceled("The caller is gone.")),
-        Timeout.InfiniteTimeSpan,
-        call.CancellationToken);
+    /// <param name="relock">Locks time again with the very step that ends the sleep, before time can jump further.</param>
+    private Task<SleepResponse> SleepUntil(long instant, CallContext call, bool relock = false)
+    {
+        var relocked = 0;
+        void Relock()
+        {
+            if (relock && Interlocked.Exchange(ref relocked, 1) == 0)
+            {
+                engine.Clock.Lock();
+            }
+        }
+
+        return engine.Wait<SleepResponse>(
+            (step, reply) => step.Core.Sleepers.Enqueue(
+                at =>
+                {
+                    Relock();
+                    reply.Set(at, new SleepResponse());
+                },
+                instant),
+            (step, reply) =>
+            {
+                Relock();
+                reply.Fail(step, ServiceErrors.Canceled("The caller is gone."));
+            },
+            Timeout.InfiniteTimeSpan,
+            call.CancellationToken);
+    }
 
     private void Unlock()
     {

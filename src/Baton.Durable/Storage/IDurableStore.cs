@@ -123,7 +123,11 @@ internal enum EntityKind
 /// <param name="RunKey">Given by the engine, ascending, never reused. Kind, namespace, id and run id are those of the first write of the key.</param>
 /// <param name="Id">Workflow id, schedule id, activity id ...</param>
 /// <param name="State">Serialized state machine (see Protos/state.proto).</param>
-internal sealed record EntityRecord(long RunKey, EntityKind Kind, string NamespaceId, string Id, string RunId, byte[] State);
+internal sealed record EntityRecord(long RunKey, EntityKind Kind, string NamespaceId, string Id, string RunId, byte[] State)
+{
+    /// <summary>Filled on load. Written by <see cref="WriteBatch.Parts"/>, so that a large state is not written whole for a small change.</summary>
+    public IReadOnlyList<(long Part, byte[] Bytes)> Parts { get; init; } = [];
+}
 
 /// <summary>
 /// The part of an open entity that start-up needs without loading it: when it must be woken, and which tasks it has for workers.
@@ -183,6 +187,9 @@ internal sealed class WriteBatch
     /// <summary>Null deletes the entity (its wake, current pointer, visibility and history are deleted by their own entries).</summary>
     public Dictionary<long, EntityRecord?> Entities { get; } = [];
 
+    /// <summary>Parts of an entity's state, by a number that the entity gives. Null removes one; deleting the entity removes all. Applied after <see cref="Entities"/>.</summary>
+    public Dictionary<(long RunKey, long Part), byte[]?> Parts { get; } = [];
+
     /// <summary>Null removes the row.</summary>
     public Dictionary<long, WakeRecord?> Wakes { get; } = [];
 
@@ -199,6 +206,6 @@ internal sealed class WriteBatch
     /// <summary>Null deletes the document.</summary>
     public Dictionary<(string Kind, string Key), byte[]?> Documents { get; } = [];
 
-    public bool IsEmpty => Entities.Count == 0 && Wakes.Count == 0 && Current.Count == 0 && History.Count == 0
+    public bool IsEmpty => Entities.Count == 0 && Parts.Count == 0 && Wakes.Count == 0 && Current.Count == 0 && History.Count == 0
         && HistoryDeletes.Count == 0 && Visibility.Count == 0 && Documents.Count == 0;
 }

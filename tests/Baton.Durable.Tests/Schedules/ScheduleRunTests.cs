@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Temporalio.Client;
 using Temporalio.Client.Schedules;
 using Temporalio.Converters;
@@ -27,7 +28,7 @@ public sealed class ScheduleRunTests
     [Fact]
     public async Task Results_and_failures_are_carried_from_run_to_run_in_skipped_time()
     {
-        await using var server = await DurableServer.StartAsync(new() { TimeSkipping = true });
+        await using var server = await DurableServer.StartAsync(new() { TimeSkipping = true, TimeSkippingLocked = true });
         var client = await TemporalClient.ConnectAsync(new(server.Address));
         using var worker = new TemporalWorker(client, new TemporalWorkerOptions("counters").AddWorkflow<Counter>());
         await worker.ExecuteAsync(async () =>
@@ -40,6 +41,8 @@ public sealed class ScheduleRunTests
                 Policy = new() { Overlap = Temporalio.Api.Enums.V1.ScheduleOverlapPolicy.BufferAll },
             });
 
+            // Exactly this far: a schedule that has nothing left to do is deleted after some days.
+            await client.Connection.TestService.UnlockTimeSkippingWithSleepAsync(new() { Duration = Duration.FromTimeSpan(TimeSpan.FromHours(4.5)) });
             ScheduleDescription shown;
             do
             {

@@ -81,6 +81,34 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     }
 
     [Fact]
+    public void Parts_come_back_with_their_entity_and_go_with_it()
+    {
+        Commit(batch =>
+        {
+            batch.Entities[1] = Samples.Entity(1);
+            batch.Entities[2] = Samples.Entity(2);
+            batch.Parts[(1, 7)] = [1, 2, 3];
+            batch.Parts[(1, 5)] = [];
+            batch.Parts[(2, 7)] = [9];
+        });
+        Assert.Equal([(5, []), (7, [1, 2, 3])], PartsOf(1));
+
+        Commit(batch =>
+        {
+            batch.Parts[(1, 5)] = null;
+            batch.Parts[(1, 7)] = [4];
+        });
+        Assert.Equal([(7, [4])], PartsOf(1));
+
+        Commit(batch => batch.Entities[1] = null);
+        Commit(batch => batch.Entities[1] = Samples.Entity(1));
+        Assert.Empty(PartsOf(1));
+        Assert.Equal([(7, [9])], PartsOf(2));
+    }
+
+    private IEnumerable<(long, byte[])> PartsOf(long runKey) => Store.Entities.Load(runKey)!.Parts.OrderBy(part => part.Part);
+
+    [Fact]
     public void The_current_run_is_found_by_kind_namespace_and_id()
     {
         Commit(batch =>

@@ -26,6 +26,13 @@ internal sealed class EntityWriter
             else
                 Put(entity);
         }
+        foreach (((long runKey, long part), byte[]? bytes) in batch.Parts)
+        {
+            if (bytes is null)
+                Prepare("DELETE FROM entity_parts WHERE run_key = ? AND part = ?").Bind(runKey).Bind(part).Run();
+            else
+                Prepare("INSERT OR REPLACE INTO entity_parts (run_key, part, bytes) VALUES (?, ?, ?)").Bind(runKey).Bind(part).Bind(bytes.AsSpan()).Run();
+        }
         foreach ((long runKey, WakeRecord? wake) in batch.Wakes)
         {
             if (wake is null)
@@ -64,6 +71,7 @@ internal sealed class EntityWriter
         if (runKey >= _maxRow)
             Prepare("INSERT INTO meta (key, value) VALUES ('max_run_key', ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)").Bind(_maxRow).Run();
         Prepare("DELETE FROM entities WHERE run_key = ?").Bind(runKey).Run();
+        Prepare("DELETE FROM entity_parts WHERE run_key = ?").Bind(runKey).Run();
     }
 }
 
@@ -73,8 +81,16 @@ internal sealed class EntityReader(ReaderPool pool, NameTable namespaces) : IEnt
     public EntityRecord? Load(long runKey)
     {
         using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement row = reader.Begin("SELECT kind, namespace, id, run_id, state FROM entities WHERE run_key = ?").Bind(runKey);
-        return row.Step() ? new EntityRecord(runKey, (EntityKind)row.Long(0), namespaces.NameOf(row.Long(1)), row.Text(2), row.Text(3), row.Bytes(4)) : null;
+        // One statement, so that the state and its parts are of one commit.
+        using SqliteStatement row = reader.Begin(
+            "SELECT kind, namespace, id, run_id, state FROM entities WHERE run_key = ?1 UNION ALL SELECT 0, part, '', '', bytes FROM entity_parts WHERE run_key = ?1").Bind(runKey);
+        if (!row.Step() || row.Long(0) == 0)
+            return null;
+        EntityRecord entity = new(runKey, (EntityKind)row.Long(0), namespaces.NameOf(row.Long(1)), row.Text(2), row.Text(3), row.Bytes(4));
+        List<(long, byte[])> parts = [];
+        while (row.Step())
+            parts.Add((row.Long(1), row.Bytes(4)));
+        return parts.Count == 0 ? entity : entity with { Parts = parts };
     }
 
     public long? FindCurrent(EntityKind kind, string namespaceId, string id)

@@ -104,6 +104,12 @@ internal static class SqliteSchema
             ('visibility_values', 'visibility_values', '300000 3 1 1'),
             ('visibility_values', 'visibility_values_by_value', '300000 30000 30 1');
         """,
+
+        // 2: what is pending in a large entity has rows of its own.
+        """
+        CREATE TABLE entity_parts (
+            run_key INTEGER NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (run_key, part)) WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Steps.Length;

@@ -11,6 +11,7 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
     private readonly Lock _lock = new();
     private readonly Dictionary<long, EntityRecord> _entities = [];
     private readonly Dictionary<string, HashSet<long>> _runIds = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, SortedList<long, byte[]>> _parts = [];
     private readonly Dictionary<long, WakeRecord> _wakes = [];
     private readonly Dictionary<(EntityKind, string, string), long> _current = [];
     private readonly Dictionary<long, SortedList<long, HistoryBatch>> _histories = [];
@@ -33,6 +34,8 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
             CheckHistory(batch);
             foreach ((long runKey, EntityRecord? entity) in batch.Entities)
                 PutEntity(runKey, entity);
+            foreach (((long runKey, long part), byte[]? bytes) in batch.Parts)
+                PutPart(runKey, part, bytes);
             foreach ((long runKey, WakeRecord? wake) in batch.Wakes)
                 PutOrRemove(_wakes, runKey, wake);
             foreach (((EntityKind, string, string) id, long? runKey) in batch.Current)
@@ -80,7 +83,10 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
     public EntityRecord? Load(long runKey)
     {
         lock (_lock)
-            return _entities.GetValueOrDefault(runKey);
+        {
+            EntityRecord? entity = _entities.GetValueOrDefault(runKey);
+            return entity is not null && _parts.TryGetValue(runKey, out SortedList<long, byte[]>? parts) ? entity with { Parts = [.. parts.Select(part => (part.Key, part.Value))] } : entity;
+        }
     }
 
     public long? FindCurrent(EntityKind kind, string namespaceId, string id)
@@ -195,7 +201,10 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
         if (_entities.Remove(runKey, out EntityRecord? old) && _runIds.TryGetValue(old.RunId, out HashSet<long>? sameRunId) && sameRunId.Remove(runKey) && sameRunId.Count == 0)
             _runIds.Remove(old.RunId);
         if (entity is null)
+        {
+            _parts.Remove(runKey);
             return;
+        }
         // A run keeps the identity it was first written with.
         entity = old is null ? entity : old with { State = entity.State };
         _entities[runKey] = entity;
@@ -203,6 +212,16 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
             _runIds[entity.RunId] = sameRunId = [];
         sameRunId.Add(runKey);
         _maxRunKey = Math.Max(_maxRunKey, runKey);
+    }
+
+    private void PutPart(long runKey, long part, byte[]? bytes)
+    {
+        if (!_parts.TryGetValue(runKey, out SortedList<long, byte[]>? parts))
+            _parts[runKey] = parts = [];
+        if (bytes is not null)
+            parts[part] = bytes;
+        else if (parts.Remove(part) && parts.Count == 0)
+            _parts.Remove(runKey);
     }
 
     private static void PutOrRemove<T>(Dictionary<long, T> rows, long runKey, T? row)
