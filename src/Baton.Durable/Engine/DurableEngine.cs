@@ -13,6 +13,7 @@ namespace Baton.Durable.Engine;
 internal sealed class DurableEngine : IAsyncDisposable
 {
     private const int CommandsPerRound = 512;
+    private const int RetryLoadMs = 500;
     private static readonly long MaintainEvery = Instant.Second * 5;
 
     private readonly IDurableStore store;
@@ -26,6 +27,7 @@ internal sealed class DurableEngine : IAsyncDisposable
     private Batch? done;
     private Exception? failure;
     private int sleeping;
+    private bool committing;
     private volatile bool stopping;
     private volatile bool committerStopping;
 
@@ -132,54 +134,20 @@ internal sealed class DurableEngine : IAsyncDisposable
 
     private void Loop()
     {
-        var busy = false;
         while (true)
         {
-            var worked = false;
-
-            // 1. What the committer finished.
-            if (Interlocked.Exchange(ref done, null) is { } finished)
+            bool worked;
+            try
             {
-                busy = false;
-                worked = true;
-                Finish(finished);
+                worked = Round();
             }
-
-            // 2. Commands, some at a time so that timers and commits get their turn.
-            for (var i = 0; i < CommandsPerRound && commands.TryDequeue(out var command); i++)
+#pragma warning disable CA1031 // whatever broke, the server stays up: it goes on from what is on disk
+            catch (Exception broken)
+#pragma warning restore CA1031
             {
+                EngineLog.TransitionBroke(logger, broken);
+                Core.Break(broken);
                 worked = true;
-                Core.Execute(command.Apply, command.Reply);
-            }
-
-            // 3. Timers, and queues whose rate limit allows a task again.
-            worked |= Core.FireDue(CommandsPerRound);
-            if (Core.Matcher.NextAt() <= Core.Clock.Now())
-            {
-                worked = true;
-                Core.Execute(Core.Matcher.ServeThrottled, null);
-            }
-
-            // 4. The batch, when the committer is free.
-            if (!busy && Core.TakeBatch() is { } batch)
-            {
-                worked = true;
-                if (batch.Writes.IsEmpty)
-                {
-                    // Nothing to write and nothing being written: the answers may go at once.
-                    foreach (var reply in batch.Replies)
-                    {
-                        reply.Release();
-                    }
-
-                    Core.Committed(batch);
-                }
-                else
-                {
-                    busy = true;
-                    Volatile.Write(ref handed, batch);
-                    wakeCommitter.Set();
-                }
             }
 
             if (worked)
@@ -189,12 +157,12 @@ internal sealed class DurableEngine : IAsyncDisposable
 
             if (stopping)
             {
-                if (!busy && commands.IsEmpty)
+                if (!committing && commands.IsEmpty)
                 {
                     break;
                 }
             }
-            else if (!busy && SkipTime())
+            else if (!committing && SkipTime())
             {
                 continue;
             }
@@ -208,6 +176,65 @@ internal sealed class DurableEngine : IAsyncDisposable
         {
             command.Reply?.Reject(reason);
         }
+    }
+
+    /// <summary>Does what there is to do now. False when there was nothing.</summary>
+    private bool Round()
+    {
+        var worked = false;
+
+        // 1. What the committer finished.
+        if (Interlocked.Exchange(ref done, null) is { } finished)
+        {
+            committing = false;
+            worked = true;
+            Finish(finished);
+        }
+
+        if (Core.Broken is { } reason && !committing)
+        {
+            Core.Reset(reason);
+        }
+
+        // 2. Commands, some at a time so that timers and commits get their turn.
+        for (var i = 0; i < CommandsPerRound && commands.TryDequeue(out var command); i++)
+        {
+            worked = true;
+            Core.Execute(command.Apply, command.Reply);
+        }
+
+        // 3. Timers, and queues whose rate limit allows a task again.
+        worked |= Core.FireDue(CommandsPerRound);
+        if (Core.Matcher.NextAt() <= Core.Clock.Now())
+        {
+            worked = true;
+            Core.Execute(Core.Matcher.ServeThrottled, null);
+        }
+
+        // 4. The batch, when the committer is free.
+        if (committing || Core.TakeBatch() is not { } batch)
+        {
+            return worked;
+        }
+
+        if (batch.Writes.IsEmpty)
+        {
+            // Nothing to write and nothing being written: the answers may go at once.
+            foreach (var reply in batch.Replies)
+            {
+                reply.Release();
+            }
+
+            Core.Committed(batch);
+        }
+        else
+        {
+            committing = true;
+            Volatile.Write(ref handed, batch);
+            wakeCommitter.Set();
+        }
+
+        return true;
     }
 
     /// <summary>In a time-skipping server with nothing to do, goes to the next instant at which something is due.</summary>
@@ -235,6 +262,12 @@ internal sealed class DurableEngine : IAsyncDisposable
         if (wait == 0)
         {
             return;
+        }
+
+        // A store that could not be read is asked again soon, also when nobody calls.
+        if (!Core.IsLoaded)
+        {
+            wait = Math.Min(wait, RetryLoadMs);
         }
 
         Interlocked.Exchange(ref sleeping, 1);
@@ -300,7 +333,9 @@ internal sealed class DurableEngine : IAsyncDisposable
         {
             store.Commit(batch.Writes);
         }
-        catch (StoreException reason)
+#pragma warning disable CA1031 // a store that breaks its word must not take the server with it
+        catch (Exception reason)
+#pragma warning restore CA1031
         {
             var answer = ServiceErrors.Unavailable("The server could not write to its database: " + reason.Message);
             foreach (var reply in batch.Replies)

@@ -87,6 +87,9 @@ internal sealed class EngineCore
     /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
     public bool IsIdle => busy.Count == 0;
 
+    /// <summary>False while the store cannot be read after a failure.</summary>
+    public bool IsLoaded => loaded;
+
     /// <summary>Called with the store after each load, for parts that keep documents in memory.</summary>
     public event Action<IDocumentReader>? Loaded;
 
@@ -142,6 +145,12 @@ internal sealed class EngineCore
     /// <summary>Applies one command. A refusal goes to <paramref name="reply"/>; anything unexpected resets the engine.</summary>
     public void Execute(Action<Step> apply, Reply? reply)
     {
+        if (Broken is not null)
+        {
+            reply?.Reject(ServiceErrors.Unavailable("The server reads its state again after an error."));
+            return;
+        }
+
         if (!EnsureLoaded(reply))
         {
             return;
@@ -160,24 +169,33 @@ internal sealed class EngineCore
         }
         catch (StoreException failure)
         {
-            EngineLog.StoreFailed(logger, failure);
+            EngineLog.StoreFailed(Logger, failure);
             reply?.Reject(ServiceErrors.Unavailable(failure.Message));
-            Reset(failure);
+            Break(failure);
         }
 #pragma warning disable CA1031 // a broken transition must not take the server with it
         catch (Exception broken)
 #pragma warning restore CA1031
         {
-            EngineLog.TransitionBroke(logger, broken);
+            EngineLog.TransitionBroke(Logger, broken);
             reply?.Reject(ServiceErrors.Internal("The server gave up this request after an internal error; it changed nothing."));
-            Reset(broken);
+            Break(broken);
         }
     }
+
+    /// <summary>
+    /// Memory can no longer be trusted. Nothing happens any more until <see cref="Reset"/>, which has to wait for the commit under way: to read
+    /// the store before it would miss what it holds.
+    /// </summary>
+    public void Break(Exception reason) => Broken ??= reason;
+
+    /// <summary>Why memory has to be read again, or null.</summary>
+    public Exception? Broken { get; private set; }
 
     /// <summary>Wakes what is due. Returns false when nothing was.</summary>
     public bool FireDue(int limit)
     {
-        if (!loaded)
+        if (Broken is not null || !EnsureLoaded(null))
         {
             return false;
         }
@@ -214,7 +232,7 @@ internal sealed class EngineCore
     /// <summary>Hands over the filled batch, or null when nothing waits. State is serialized here, once for each entity in the batch.</summary>
     public Batch? TakeBatch()
     {
-        if (Batch.IsEmpty)
+        if (Broken is not null || Batch.IsEmpty)
         {
             return null;
         }
@@ -277,6 +295,7 @@ internal sealed class EngineCore
         deleting.Clear();
         Matcher.ClearTasks();
         loaded = false;
+        Broken = null;
         EnsureLoaded(null);
     }
 

@@ -419,6 +419,12 @@ internal sealed class Simulation
 
     private void Commit()
     {
+        if (core.Broken is { } broken)
+        {
+            Violations.Add($"a transition broke: {broken}");
+            core.Reset(broken);
+        }
+
         if (core.TakeBatch() is { } batch)
         {
             disk.Commit(batch.Writes);
