@@ -1,0 +1,168 @@
+using Baton.Flows.Calls;
+using Baton.Flows.Functions;
+using Baton.Flows.Hosting;
+using Baton.Flows.Interpret;
+using Baton.Flows.Schemas;
+using Baton.Jq;
+using Microsoft.Extensions.Logging;
+using Temporalio.Activities;
+using Temporalio.Client;
+using Temporalio.Converters;
+using Temporalio.Exceptions;
+
+namespace Baton.Flows.Durable;
+
+/// <summary>The activities of flows: one per kind of call, all with the same form. Secrets are resolved here and nowhere else.</summary>
+internal sealed partial class FlowActivities : IDisposable
+{
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(5);
+
+    private readonly FlowHost _host;
+    private readonly FlowCatalogue _functions;
+    private readonly EgressHttp _http;
+    private readonly Dictionary<string, ICallHandler> _handlers = [];
+    private readonly Dictionary<string, JsonSchema> _inputs = [];
+    private readonly ILogger _logger;
+
+    public FlowActivities(FlowHost host, ITemporalClient? client)
+    {
+        _host = host;
+        _functions = BuiltInFunctions.Create(host, client);
+        _http = new EgressHttp(host);
+        _logger = host.Logging.CreateLogger("Baton.Flows");
+        foreach (var handler in CallHandlers.All(host, _http))
+        {
+            foreach (var kind in handler.Kinds)
+            {
+                _handlers.Add(kind, handler);
+            }
+        }
+        foreach (var descriptor in _functions.Descriptors)
+        {
+            _inputs.Add(descriptor.Key, JsonSchema.Parse(descriptor.Input));
+        }
+    }
+
+    public static string NameOf(string kind) => "flow." + kind;
+
+    public void Dispose() => _http.Dispose();
+
+    public IEnumerable<ActivityDefinition> Definitions() =>
+        _handlers.Keys.Concat(["function", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve"])
+            .Select(kind => ActivityDefinition.Create(NameOf(kind), typeof(Task<RawValue>), [typeof(FlowCall)], 1, parameters => RunAsync((FlowCall)parameters[0]!)));
+
+    /// <summary>Runs one call with a heartbeat, so that a lost worker is noticed and a cancellation arrives.</summary>
+    private async Task<RawValue> RunAsync(FlowCall call)
+    {
+        var context = ActivityExecutionContext.Current;
+        var cancellation = context.CancellationToken;
+        // A local activity has no heartbeat.
+        await using var beat = context.Info.IsLocal ? null : _host.Time.CreateTimer(_ => context.Heartbeat(), null, HeartbeatInterval, HeartbeatInterval);
+        try
+        {
+            return RawValues.Raw(await CallAsync(call, () => { }, cancellation));
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (FlowFaultException fault)
+        {
+            throw new ApplicationFailureException(fault.Message, errorType: fault.Error.Type, nonRetryable: true, details: [RawValues.Raw(fault.Error.ToValue())]);
+        }
+        catch (Exception error)
+        {
+            Failed(_logger, error, call.Kind, call.Task, call.RunId);
+            var fault = FlowErrors.Runtime($"{error.GetType().Name}: {error.Message}");
+            throw new ApplicationFailureException(fault.Detail!, errorType: fault.Type, nonRetryable: true, details: [RawValues.Raw(fault.ToValue())]);
+        }
+    }
+
+    internal async Task<JqValue> CallAsync(FlowCall call, Action heartbeat, CancellationToken cancellationToken)
+    {
+        var secrets = await ResolveAsync(call, cancellationToken);
+        var arguments = SecretReferences.Resolve(call.Arguments, call.SecretPrefix, secrets);
+        switch (call.Kind)
+        {
+            case "function":
+                return await CallFunctionAsync(call, arguments, cancellationToken);
+            case "emit":
+                await _host.Events.PublishAsync([arguments], cancellationToken);
+                return JqValue.Null;
+            case "lifecycle":
+                await _host.Events.PublishAsync([.. call.Arguments.EnumerateArray()], cancellationToken);
+                return JqValue.Null;
+            case "subscribe":
+                await _host.Events.SubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);
+                return JqValue.Null;
+            case "unsubscribe":
+                await _host.Events.UnsubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);
+                return JqValue.Null;
+            case "secrets":
+                return await ShapesAsync(call, cancellationToken);
+            case "resolve":
+                var (ns, name, version) = (call.Arguments["namespace"].GetString(), call.Arguments["name"].GetString(), call.Arguments["version"].GetString());
+                return await _host.Definitions.FindAsync(ns, name, version, cancellationToken)
+                    ?? throw new FlowFaultException(FlowErrors.Configuration($"There is no flow {ns}/{name}:{version} here."));
+            default:
+                var authentication = SecretReferences.Resolve(call.Authentication, call.SecretPrefix, secrets);
+                return await _handlers[call.Kind].CallAsync(new CallContext(call, arguments, authentication, heartbeat), cancellationToken);
+        }
+    }
+
+    private async Task<JqValue> CallFunctionAsync(FlowCall call, JqValue arguments, CancellationToken cancellationToken)
+    {
+        var key = arguments["function"].GetString();
+        var function = _functions.Find(key) ?? throw new FlowFaultException(FlowErrors.Configuration($"The catalogue has no function '{key}'."));
+        var problems = _inputs[key].Validate(arguments["arguments"]);
+        if (problems.Count > 0)
+        {
+            throw new FlowFaultException(FlowErrors.Validation($"The arguments of '{key}' do not match its schema: {string.Join("; ", problems)}."));
+        }
+        return await function.InvokeAsync(new FlowFunctionCall(arguments["arguments"], call.IdempotencyKey, call.RunId, call.Flow, call.Task), cancellationToken);
+    }
+
+    /// <summary>The members of each secret, with empty values.</summary>
+    private async Task<JqValue> ShapesAsync(FlowCall call, CancellationToken cancellationToken)
+    {
+        var shapes = new List<KeyValuePair<string, JqValue>>();
+        foreach (var name in call.Arguments.EnumerateArray().Select(n => n.GetString()))
+        {
+            var secret = await _host.Secrets.FindAsync(name, cancellationToken)
+                ?? throw new FlowFaultException(FlowErrors.Authorization($"The secret '{name}' does not exist here, or this flow may not use it."));
+            shapes.Add(new(name, Blank(secret)));
+        }
+        return JqValue.FromObject(shapes);
+
+        static JqValue Blank(JqValue secret) => secret.Kind == JqKind.Object
+            ? JqValue.FromObject(secret.EnumerateObject().Select(p => KeyValuePair.Create(p.Key, Blank(p.Value))))
+            : JqValue.From("");
+    }
+
+    /// <summary>Reads the secrets of the flow if this call needs any, and gives a way to look into them.</summary>
+    private async Task<Func<string, string>> ResolveAsync(FlowCall call, CancellationToken cancellationToken)
+    {
+        var values = new Dictionary<string, JqValue>();
+        if (call.SecretPrefix.Length > 0 && (call.Arguments.ToJson().Contains(call.SecretPrefix, StringComparison.Ordinal) || call.Authentication.ToJson().Contains(call.SecretPrefix, StringComparison.Ordinal)))
+        {
+            foreach (var name in call.Secrets)
+            {
+                values[name] = await _host.Secrets.FindAsync(name, cancellationToken)
+                    ?? throw new FlowFaultException(FlowErrors.Authorization($"The secret '{name}' does not exist here, or this flow may not use it."));
+            }
+        }
+        return path =>
+        {
+            var parts = path.Split('/');
+            var value = values.TryGetValue(parts[0], out var secret) ? secret : JqValue.Null;
+            foreach (var part in parts.Skip(1))
+            {
+                value = value.Kind == JqKind.Object ? value[part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)] : JqValue.Null;
+            }
+            return value.TryGetString(out var text) ? text : value.IsNull ? "" : value.ToJson();
+        };
+    }
+
+    [LoggerMessage(EventId = EventIds.CallFailed, Level = LogLevel.Error, Message = "A {Kind} call of {Task} in run {RunId} failed unexpectedly")]
+    private static partial void Failed(ILogger logger, Exception error, string kind, string task, string runId);
+}

@@ -1,0 +1,220 @@
+using Baton.Flows.Expressions;
+using Baton.Flows.Interpret;
+using Baton.Flows.Model;
+using Baton.Flows.Parse;
+using Baton.Jq;
+using Cronos;
+using Temporalio.Converters;
+using Temporalio.Exceptions;
+using Temporalio.Workflows;
+
+namespace Baton.Flows.Durable;
+
+/// <summary>Input of <see cref="FlowScheduleWorkflow"/>; what it carries over is set by itself.</summary>
+public sealed record FlowScheduleStart
+{
+    public required string Definition { get; init; }
+
+    public FlowLifecycle Lifecycle { get; init; }
+
+    public bool Subscribe { get; init; }
+
+    /// <summary>Runs started so far.</summary>
+    public int Runs { get; init; }
+
+    public DateTimeOffset? NextEvery { get; init; }
+
+    public DateTimeOffset? NextCron { get; init; }
+
+    public DateTimeOffset? NextAfter { get; init; }
+
+    public FlowCarry? Listening { get; init; }
+
+    /// <summary>Events after which the schedule continues as new, 0 for when the server suggests it. For tests.</summary>
+    public int ContinueAfterEvents { get; init; }
+}
+
+/// <summary>
+/// Starts the runs of one flow that has a schedule: <c>every</c> and <c>cron</c> (UTC) at their times whether or not the run
+/// before has ended, <c>after</c> at once and then that long after each end, <c>on</c> whenever its events have come, which
+/// are the run's input. Runs are children that outlive it; it lives until it is cancelled.
+/// </summary>
+[Workflow(Name)]
+public sealed class FlowScheduleWorkflow
+{
+    public const string Name = "BatonFlowSchedule";
+
+    private readonly List<IRawValue> _early = [];
+
+    private FlowInterpreter? _listener;
+    private FlowScheduleStart _state = null!;
+
+    [WorkflowRun]
+    public async Task RunAsync(FlowScheduleStart start)
+    {
+        _state = start;
+        var (flow, problems) = FlowReader.Read(start.Definition);
+        if (flow?.Schedule is not { } schedule)
+        {
+            throw new ApplicationFailureException(flow is null ? $"The flow is not valid: {problems[0]}" : "The flow has no schedule.", errorType: FlowErrors.Configuration("").Type, nonRetryable: true);
+        }
+        var scope = new ExpressionScope(JqValue.Null, System.Collections.Immutable.ImmutableDictionary<string, JqValue>.Empty);
+        var cron = schedule.Cron is { } text ? CronExpression.Parse(text) : null;
+        var every = schedule.Every?.Evaluate(scope);
+        var after = schedule.After?.Evaluate(scope);
+        var now = Now();
+        _state = _state with
+        {
+            NextEvery = every is null ? null : start.NextEvery ?? now + every,
+            NextCron = cron is null ? null : start.NextCron ?? Next(cron, now),
+            NextAfter = after is null ? null : start.NextAfter ?? now,
+        };
+        Task? ended = null;
+        var heard = schedule.On is null ? null : Listen(flow, start.Listening);
+        while (true)
+        {
+            if (ended is null && ShouldContinue(start))
+            {
+                throw Workflow.CreateContinueAsNewException(Name, [_state with { Listening = await CutAsync(heard) }]);
+            }
+            await WaitAsync(() => heard?.IsCompleted == true || ended?.IsCompleted == true || (ended is null && ShouldContinue(start)));
+            now = Now();
+            if (heard?.IsCompleted == true)
+            {
+                var events = (await heard).Output;
+                await StartAsync(events);
+                heard = Listen(flow, null, _listener!.Unread);
+            }
+            if (ended?.IsCompleted == true)
+            {
+                ended = null;
+                _state = _state with { NextAfter = now + after };
+            }
+            if (_state.NextEvery <= now)
+            {
+                await StartAsync(JqValue.FromObject([]));
+                _state = _state with { NextEvery = _state.NextEvery + every > now ? _state.NextEvery + every : now + every };
+            }
+            if (_state.NextCron <= now)
+            {
+                await StartAsync(JqValue.FromObject([]));
+                _state = _state with { NextCron = Next(cron!, now) };
+            }
+            if (_state.NextAfter <= now && ended is null)
+            {
+                var running = await StartAsync(JqValue.FromObject([]));
+                _state = _state with { NextAfter = null };
+                ended = EndAsync(running);
+            }
+        }
+    }
+
+    [WorkflowSignal("event")]
+    public Task EventAsync(IRawValue cloudEvent)
+    {
+        if (_listener is null)
+        {
+            _early.Add(cloudEvent);
+        }
+        else
+        {
+            _listener.Deliver(RawValues.Value(cloudEvent));
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Runs started so far, and when the next is due.</summary>
+    [WorkflowQuery("schedule")]
+    public FlowScheduleState State() => new(_state.Runs, new[] { _state.NextEvery, _state.NextCron, _state.NextAfter }.Min());
+
+    /// <summary>The events are awaited by the interpreter itself, in a flow with nothing but a listen task.</summary>
+    private Task<FlowOutcome> Listen(FlowDefinition flow, FlowCarry? carry, IReadOnlyList<ConsumedEvent>? unread = null)
+    {
+        var definition = JqValue.FromObject(
+        [
+            new("document", JqValue.Parse(flow.Source.Find("document")!.ToUtf8Json())),
+            new("do", JqValue.FromArray([JqValue.FromObject([new("trigger", JqValue.FromObject([new("listen", JqValue.FromObject(
+            [
+                new("to", JqValue.Parse(flow.Source.Find("schedule")!.Find("on")!.ToUtf8Json())),
+                // The language's own examples read envelopes where 'read' is not given.
+                new("read", flow.Source.Find("schedule")!.Find("read")?.Text ?? "envelope"),
+            ]))]))])])),
+        ]);
+        var (trigger, problems) = FlowReader.Read(definition.ToJson());
+        var run = new FlowRun
+        {
+            Flow = trigger ?? throw new ApplicationFailureException(problems[0].ToString(), nonRetryable: true),
+            Id = Workflow.Info.WorkflowId,
+            Key = $"{Workflow.Info.WorkflowId}/{_state.Runs}",
+            Input = JqValue.FromObject([]),
+            StartedAt = Now(),
+            Subscribe = _state.Subscribe,
+        };
+        _listener = new FlowInterpreter(run, new WorkflowRuntime(new FlowStart { Definition = "", ContinueAfterEvents = int.MaxValue }), carry);
+        foreach (var waiting in unread ?? [])
+        {
+            _listener.Deliver(waiting.Value);
+        }
+        foreach (var waiting in _early)
+        {
+            _listener.Deliver(RawValues.Value(waiting));
+        }
+        _early.Clear();
+        return _listener.RunAsync(Workflow.CancellationToken);
+    }
+
+    /// <summary>The position of the listener, to be taken up by the next run.</summary>
+    private async Task<FlowCarry?> CutAsync(Task<FlowOutcome>? heard)
+    {
+        _listener?.Cut();
+        return heard is null ? null : (await heard).Carry;
+    }
+
+    private async Task<ChildWorkflowHandle<FlowWorkflow, RawValue>> StartAsync(JqValue input)
+    {
+        var number = _state.Runs + 1;
+        _state = _state with { Runs = number };
+        return await Workflow.StartChildWorkflowAsync((FlowWorkflow flow) => flow.RunAsync(new FlowStart
+        {
+            Definition = _state.Definition,
+            Input = input,
+            Lifecycle = _state.Lifecycle,
+            Subscribe = _state.Subscribe,
+        }), new ChildWorkflowOptions { Id = $"{Workflow.Info.WorkflowId}-{number}", ParentClosePolicy = ParentClosePolicy.Abandon });
+    }
+
+    private static async Task EndAsync(ChildWorkflowHandle<FlowWorkflow, RawValue> child)
+    {
+        try
+        {
+            await child.GetResultAsync();
+        }
+        catch (ChildWorkflowFailureException)
+        {
+            // How a run ends is its own matter; the next one follows all the same.
+        }
+    }
+
+    private async Task WaitAsync(Func<bool> condition)
+    {
+        var due = new[] { _state.NextEvery, _state.NextCron, _state.NextAfter }.Min();
+        if (due is not { } time)
+        {
+            await Workflow.WaitConditionAsync(condition);
+        }
+        else if (time > Now())
+        {
+            await Workflow.WaitConditionAsync(condition, time - Now());
+        }
+    }
+
+    private static bool ShouldContinue(FlowScheduleStart start) =>
+        start.ContinueAfterEvents > 0 ? Workflow.CurrentHistoryLength > start.ContinueAfterEvents : Workflow.ContinueAsNewSuggested;
+
+    private static DateTimeOffset Now() => new(Workflow.UtcNow, TimeSpan.Zero);
+
+    private static DateTimeOffset? Next(CronExpression cron, DateTimeOffset from) => cron.GetNextOccurrence(from, TimeZoneInfo.Utc);
+}
+
+/// <summary>What the query <c>schedule</c> tells.</summary>
+public sealed record FlowScheduleState(int Runs, DateTimeOffset? Next);

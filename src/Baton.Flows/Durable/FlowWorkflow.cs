@@ -1,0 +1,137 @@
+using System.Collections.Concurrent;
+using Baton.Flows.Interpret;
+using Baton.Flows.Model;
+using Baton.Flows.Parse;
+using Temporalio.Converters;
+using Temporalio.Exceptions;
+using Temporalio.Workflows;
+
+namespace Baton.Flows.Durable;
+
+/// <summary>The workflow that runs any flow.</summary>
+[Workflow(Name)]
+public sealed class FlowWorkflow
+{
+    public const string Name = "BatonFlow";
+
+    /// <summary>Default task queue of flows.</summary>
+    public const string TaskQueue = "baton-flows";
+
+    private readonly List<IRawValue> _early = [];
+
+    private FlowInterpreter? _interpreter;
+    private FlowDefinition? _flow;
+    private bool _suspendedEarly;
+    private FlowStatus _status = FlowStatus.Running;
+
+    /// <returns>The flow's output.</returns>
+    [WorkflowRun]
+    public async Task<RawValue> RunAsync(FlowStart start)
+    {
+        _flow = FlowCache.Get(start.Definition);
+        if (start.Hash is { } hash && hash != _flow.Hash)
+        {
+            throw Failure(FlowErrors.Configuration($"The definition has the hash {_flow.Hash}, not {hash}.") with { Instance = "/" });
+        }
+        var run = new FlowRun
+        {
+            Flow = _flow,
+            Id = Workflow.Info.WorkflowId,
+            Key = start.Carry?.Key ?? Workflow.Info.FirstExecutionRunId,
+            Input = start.Input,
+            StartedAt = new DateTimeOffset(Workflow.Info.StartTime, TimeSpan.Zero),
+            Lifecycle = start.Lifecycle,
+            Subscribe = start.Subscribe,
+            Depth = start.Depth,
+        };
+        _interpreter = new FlowInterpreter(run, new WorkflowRuntime(start), start.Carry);
+        foreach (var cloudEvent in _early)
+        {
+            _interpreter.Deliver(RawValues.Value(cloudEvent));
+        }
+        if (_suspendedEarly)
+        {
+            _interpreter.Suspend();
+        }
+        var outcome = await _interpreter.RunAsync(Workflow.CancellationToken);
+        _status = outcome.Status;
+        switch (outcome.Status)
+        {
+            case FlowStatus.Completed:
+                return RawValues.Raw(outcome.Output);
+            case FlowStatus.Continued:
+                throw Workflow.CreateContinueAsNewException(Name, [start with { Carry = outcome.Carry }]);
+            case FlowStatus.Cancelled:
+                throw new OperationCanceledException("The flow was cancelled.", Workflow.CancellationToken);
+            default:
+                throw Failure(outcome.Error!);
+        }
+    }
+
+    /// <summary>Gives the run an event, in the JSON format of CloudEvents.</summary>
+    [WorkflowSignal("event")]
+    public Task EventAsync(IRawValue cloudEvent)
+    {
+        if (_interpreter is null)
+        {
+            _early.Add(cloudEvent);
+        }
+        else
+        {
+            _interpreter.Deliver(RawValues.Value(cloudEvent));
+        }
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Holds the run before its next task.</summary>
+    [WorkflowSignal("suspend")]
+    public Task SuspendAsync()
+    {
+        _suspendedEarly = _interpreter is null;
+        _interpreter?.Suspend();
+        return Task.CompletedTask;
+    }
+
+    [WorkflowSignal("resume")]
+    public Task ResumeAsync()
+    {
+        _suspendedEarly = false;
+        _interpreter?.Resume();
+        return Task.CompletedTask;
+    }
+
+    [WorkflowQuery("state")]
+    public FlowRunState State() => new(
+        (_status == FlowStatus.Running && _interpreter is { Suspended: true } ? FlowStatus.Suspended
+            : _status == FlowStatus.Running && _interpreter is { IsListening: true } ? FlowStatus.Waiting : _status).ToString().ToLowerInvariant(),
+        _flow?.Document.Reference ?? "", _flow?.Hash ?? "", _interpreter?.IsListening ?? false, _interpreter?.Context ?? default, [.. _interpreter?.Steps ?? []]);
+
+    private static ApplicationFailureException Failure(FlowError error) =>
+        new(error.Detail ?? error.Title ?? error.Type, errorType: error.Type, nonRetryable: true, details: [RawValues.Raw(error.ToValue())]);
+
+    /// <summary>Definitions parsed before; the same text gives the same immutable definition.</summary>
+    private static class FlowCache
+    {
+        private const int Max = 256;
+
+        private static readonly ConcurrentDictionary<string, FlowDefinition> Known = new(StringComparer.Ordinal);
+
+        public static FlowDefinition Get(string text)
+        {
+            if (Known.TryGetValue(text, out var flow))
+            {
+                return flow;
+            }
+            var (definition, problems) = FlowReader.Read(text);
+            if (definition is null)
+            {
+                throw Failure(FlowErrors.Configuration($"The flow is not valid: {string.Join("; ", problems.Take(5))}") with { Instance = "/" });
+            }
+            if (Known.Count >= Max)
+            {
+                Known.Clear();
+            }
+            return Known[text] = definition;
+        }
+    }
+}

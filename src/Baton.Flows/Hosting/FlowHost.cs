@@ -1,0 +1,84 @@
+using System.Data.Common;
+using Baton.Flows.Functions;
+using Baton.Jq;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Baton.Flows.Hosting;
+
+/// <summary>Where secrets come from. Asked in activities only.</summary>
+public interface IFlowSecrets
+{
+    /// <returns>The secret, a string or an object of strings, or null if there is none of this name.</returns>
+    ValueTask<JqValue?> FindAsync(string name, CancellationToken cancellationToken);
+}
+
+/// <summary>Where events go to and come from. At least once: an event may be published again with the same source and id.</summary>
+public interface IFlowEventBus
+{
+    Task PublishAsync(IReadOnlyList<JqValue> cloudEvents, CancellationToken cancellationToken);
+
+    /// <summary>Wants to be told what runs listen to; otherwise the host must know whom to send an event.</summary>
+    bool NeedsSubscriptions { get; }
+
+    /// <param name="runId">Workflow id of the run; events are sent to it with the signal <c>event</c>.</param>
+    /// <param name="filters">Attributes that an event may need to have, literal or as patterns; an empty object stands for any event.</param>
+    Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken);
+
+    Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken);
+}
+
+/// <summary>Where subflows are looked up.</summary>
+public interface IFlowDefinitions
+{
+    /// <param name="version">A version, or <c>latest</c>.</param>
+    /// <returns>The definition as JSON or YAML, or null.</returns>
+    ValueTask<string?> FindAsync(string ns, string name, string version, CancellationToken cancellationToken);
+}
+
+/// <summary>All that the activities of flows need of the process that hosts them. Every part has a default that refuses.</summary>
+public sealed class FlowHost
+{
+    public FlowPolicy Policy { get; init; } = FlowPolicy.Default;
+
+    public IFlowSecrets Secrets { get; init; } = new NoSecrets();
+
+    public IFlowEventBus Events { get; init; } = new NoEvents();
+
+    public IFlowDefinitions Definitions { get; init; } = new NoDefinitions();
+
+    /// <summary>Functions beside the built-in ones.</summary>
+    public IReadOnlyList<IFlowFunction> Functions { get; init; } = [];
+
+    /// <summary>Opens a database by the name that the function <c>sql</c> gives; null if there is none.</summary>
+    public Func<string, DbConnection?> Databases { get; init; } = static _ => null;
+
+    public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Wraps what sends HTTP requests, for tests that put stand-ins in the place of hosts.</summary>
+    public Func<HttpMessageHandler, HttpMessageHandler> Http { get; init; } = static inner => inner;
+
+    private sealed class NoSecrets : IFlowSecrets
+    {
+        public ValueTask<JqValue?> FindAsync(string name, CancellationToken cancellationToken) => default;
+    }
+
+    private sealed class NoEvents : IFlowEventBus
+    {
+        public bool NeedsSubscriptions => false;
+
+        public Task PublishAsync(IReadOnlyList<JqValue> cloudEvents, CancellationToken cancellationToken) =>
+            throw new FlowFaultException(FlowErrors.Configuration("There is no event bus here to publish to."));
+
+        public Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class NoDefinitions : IFlowDefinitions
+    {
+        public ValueTask<string?> FindAsync(string ns, string name, string version, CancellationToken cancellationToken) => default;
+    }
+}

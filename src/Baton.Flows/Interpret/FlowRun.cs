@@ -1,0 +1,80 @@
+using System.Text.Json.Serialization;
+using Baton.Flows.Model;
+using Baton.Jq;
+
+namespace Baton.Flows.Interpret;
+
+public enum FlowLifecycle
+{
+    /// <summary>No lifecycle events.</summary>
+    None,
+
+    /// <summary>Events of the run: started, suspended, resumed, faulted, completed, cancelled.</summary>
+    Workflow,
+
+    /// <summary>Events of the run and of each task.</summary>
+    Task,
+}
+
+/// <summary>What identifies and configures a run; fixed for its whole life.</summary>
+internal sealed record FlowRun
+{
+    public required FlowDefinition Flow { get; init; }
+
+    public required string Id { get; init; }
+
+    /// <summary>Seed of idempotency keys; stays the same when a run continues as new.</summary>
+    public required string Key { get; init; }
+
+    public required JqValue Input { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public FlowLifecycle Lifecycle { get; init; }
+
+    /// <summary>Whether the event bus wants to know what the run listens to.</summary>
+    public bool Subscribe { get; init; }
+
+    /// <summary>Depth of subflows; 0 for a run that no flow started.</summary>
+    public int Depth { get; init; }
+}
+
+/// <summary>State that a run carries over when it continues as new, beside its position.</summary>
+public sealed class FlowCarry
+{
+    public FlowPosition Position { get; set; } = new();
+
+    [JsonConverter(typeof(JqValueConverter))]
+    public JqValue Context { get; set; }
+
+    public List<ConsumedEvent> Unread { get; set; } = [];
+
+    public bool Suspended { get; set; }
+
+    public DateTimeOffset StartedAt { get; set; }
+
+    public string Key { get; set; } = "";
+
+    public string SecretPrefix { get; set; } = "";
+
+    [JsonConverter(typeof(JqValueConverter))]
+    public JqValue Secrets { get; set; }
+
+    public DateTimeOffset? Deadline { get; set; }
+
+    public int Steps { get; set; }
+}
+
+public enum FlowStatus { Running, Waiting, Suspended, Completed, Faulted, Cancelled, Continued }
+
+/// <summary>How a run ended, or, with <see cref="FlowStatus.Continued"/>, where it was cut.</summary>
+internal sealed record FlowOutcome(FlowStatus Status, JqValue Output, FlowError? Error, FlowCarry? Carry);
+
+/// <summary>One execution of a task, for those who watch.</summary>
+/// <param name="Status">running, skipped, retrying, completed, faulted or cancelled.</param>
+public sealed record FlowStep(int Number, string Task, string Name, string Kind, string Status, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, FlowErrorDto? Error);
+
+public sealed record FlowErrorDto(string Type, int Status, string? Title, string? Detail, string? Instance)
+{
+    internal static FlowErrorDto? From(FlowError? error) => error is null ? null : new(error.Type, error.Status, error.Title, error.Detail, error.Instance);
+}

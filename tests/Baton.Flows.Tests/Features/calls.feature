@@ -1,0 +1,400 @@
+Feature: Calls
+
+  Scenario: functions of use, with their own schema
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: function, version: 1.0.0 }
+    use:
+      functions:
+        greet:
+          input: { schema: { document: { type: object, required: [name] } } }
+          set: { greeting: "${ \"Hello \\(.name)\" }" }
+    do:
+    - call: { call: greet, with: { name: "${ .who }" } }
+    """
+    And given the workflow input is:
+    """yaml
+    { who: Ann }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { greeting: Hello Ann }
+    """
+
+  Scenario: arguments of a function that do not match faults
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: function-schema, version: 1.0.0 }
+    use:
+      functions:
+        greet:
+          input: { schema: { document: { type: object, required: [name] } } }
+          set: { a: 1 }
+    do:
+    - go: { call: greet, with: { other: 1 } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /use/functions/greet }
+    """
+
+  Scenario: a function by URL
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: url, version: 1.0.0 }
+    do:
+    - go: { call: "https://api.example.com/functions/double.yaml", with: { n: "${ .n }" } }
+    """
+    And given the workflow input is:
+    """yaml
+    { n: 4 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { twice: 8 }
+    """
+
+  Scenario: a function of a catalog
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: catalog, version: 1.0.0 }
+    use: { catalogs: { ours: { endpoint: https://api.example.com/catalog } } }
+    do:
+    - go: { call: "triple:1.0.0@ours", with: { n: "${ .n }" } }
+    """
+    And given the workflow input is:
+    """yaml
+    { n: 4 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { thrice: 12 }
+    """
+
+  Scenario: the catalogue: template and log
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: template, version: 1.0.0 }
+    do:
+    - note: { call: "log:1.0.0@default", with: { message: "${ .who }", level: debug } }
+    - text: { call: "template:1.0.0@default", with: { template: "Hi {{ who }}{% for n in list %} {{ n }}{% endfor %}", data: { who: Ann, list: [1, 2] } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { who: Ann }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    Hi Ann 1 2
+    """
+
+  Scenario: a body, headers and a query by expression
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: http, version: 1.0.0 }
+    do:
+    - post:
+        call: http
+        with:
+          method: post
+          endpoint: "${ \"https://api.example.com/\" + .path }"
+          headers: { X-Trace: "${ .trace }" }
+          query: { a: "${ .path }", b: "2" }
+          body: { n: "${ .n }" }
+    """
+    And given the workflow input is:
+    """yaml
+    { path: echo, trace: t1, n: 4 }
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And the workflow output should have a 'query' property with value:
+    """yaml
+    a=echo&b=2
+    """
+    And the workflow output should have a 'body' property with value:
+    """yaml
+    { n: 4 }
+    """
+    And the workflow output should have a 'trace' property with value:
+    """yaml
+    t1
+    """
+
+  Scenario: raw output is Base64
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: raw, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: https://api.example.com/text, output: raw } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    cGxhaW4gdGV4dA==
+    """
+
+  Scenario: text comes as a string
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: text, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: https://api.example.com/text } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    plain text
+    """
+
+  Scenario: a redirect is an error by default
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: redirect-error, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: https://api.example.com/redirect } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 302, instance: /do/0/get }
+    """
+
+  Scenario: a redirect is followed on request
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: redirect, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: https://api.example.com/redirect, redirect: true } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    plain text
+    """
+
+  Scenario: a redirect to a metadata address is refused
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: redirect-metadata, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: "http://api.example.com/to-metadata", redirect: true } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403, instance: /do/0/get }
+    """
+
+  Scenario: a response that never ends is cut off
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: big, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: https://api.example.com/endless } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/communication, status: 502, instance: /do/0/get }
+    """
+
+  Scenario: an endpoint that never answers times out
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: silent, version: 1.0.0 }
+    do:
+    - get: { timeout: { after: PT0.3S }, call: http, with: { method: get, endpoint: https://api.example.com/silent } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/timeout, status: 408, instance: /do/0/get }
+    """
+
+  Scenario: a URI template with a list faults
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: template-list, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: "https://api.example.com/{list}" } }
+    """
+    And given the workflow input is:
+    """yaml
+    { list: [1] }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/expression, status: 400, instance: /do/0/get }
+    """
+
+  Scenario: basic authentication from a secret
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: basic, version: 1.0.0 }
+    use: { secrets: [login] }
+    do:
+    - get: { call: http, with: { method: get, endpoint: { uri: https://httpbin.org/basic-auth/ann/s3cret, authentication: { basic: { use: login } } } } }
+    """
+    And given the secret 'login' is:
+    """yaml
+    { username: ann, password: s3cret }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authenticated: true, user: ann }
+    """
+
+  Scenario: bearer authentication from a secret in an expression
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: bearer, version: 1.0.0 }
+    use: { secrets: [token], authentications: { api: { bearer: { token: "${ $secrets.token }" } } } }
+    do:
+    - get: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { use: api } } } }
+    """
+    And given the secret 'token' is:
+    """yaml
+    t0ken
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: Bearer t0ken }
+    """
+
+  Scenario: digest authentication
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: digest, version: 1.0.0 }
+    do:
+    - get: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/digest, authentication: { digest: { username: ann, password: s3cret } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { digest: true }
+    """
+
+  Scenario: oauth2 with client credentials, the token cached
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: oauth2, version: 1.0.0 }
+    use: { authentications: { api: { oauth2: { authority: https://auth.example.com, endpoints: { token: /token }, grant: client_credentials, client: { id: app, secret: s3cret }, scopes: [read, write] } } } }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { use: api } } } }
+    - two: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { use: api } } }, output: { as: "${ { first: $input.authorization, second: .authorization } }" } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { first: Bearer token-1-read write, second: Bearer token-1-read write }
+    """
+
+  Scenario: oidc discovers its token endpoint
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: oidc, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oidc: { authority: https://oidc.example.com, grant: password, client: { id: app, secret: s3cret, authentication: client_secret_basic }, username: ann, password: pw } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: Bearer oidc-ann }
+    """
+
+  Scenario: a secret that does not exist faults before any task
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: no-secret, version: 1.0.0 }
+    use: { secrets: [nothing] }
+    do:
+    - never: { set: { a: 1 } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403 }
+    """
+
+  Scenario: openapi 3 with a body, a header and errors
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: openapi, version: 1.0.0 }
+    do:
+    - create:
+        call: openapi
+        with:
+          document: { endpoint: https://api.example.com/openapi.yaml }
+          operationId: createOrder
+          parameters: { shop: s1, X-Trace: t2, item: book, count: 2 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { shop: s1, trace: t2, body: { item: book, count: 2 } }
+    """
+
+  Scenario: openapi: an unknown operation
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: openapi-unknown, version: 1.0.0 }
+    do:
+    - go: { call: openapi, with: { document: { endpoint: https://api.example.com/openapi.yaml }, operationId: nothing } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/go }
+    """
+
+  Scenario: openapi: a missing parameter
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: openapi-missing, version: 1.0.0 }
+    do:
+    - go: { call: openapi, with: { document: { endpoint: https://api.example.com/openapi.yaml }, operationId: createOrder, parameters: { item: x } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /do/0/go }
+    """
+
+  Scenario: a2a: a message to an agent by its card
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: a2a, version: 1.0.0 }
+    do:
+    - ask: { call: a2a, with: { method: message/send, agentCard: { endpoint: https://api.example.com/.well-known/agent-card.json }, parameters: { message: { parts: [ { kind: text, text: "${ .q }" } ] } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { q: hello }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { method: message/send, text: hello, role: user }
+    """
+
+  Scenario: a2a: an error of the agent
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: a2a-error, version: 1.0.0 }
+    do:
+    - ask: { call: a2a, with: { method: tasks/get, server: https://api.example.com/a2a, parameters: { id: none } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/runtime, status: 500, instance: /do/0/ask }
+    """

@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace Baton.Flows.Tests.Support;
+
+/// <summary>api.example.com, auth.example.com and oidc.example.com: what our own scenarios call.</summary>
+internal static class ExampleApi
+{
+    private const string Api = "api.example.com";
+
+    public static void Map(WebApplication app)
+    {
+        MapPlain(app);
+        MapAuthentication(app);
+        MapDocuments(app);
+        MapAgent(app);
+    }
+
+    private static void MapPlain(WebApplication app)
+    {
+        var attempts = new ConcurrentDictionary<string, List<string>>();
+        app.MapGet("/flaky/{id}", (HttpContext context, string id) =>
+        {
+            var keys = attempts.GetOrAdd(id, _ => []);
+            keys.Add(context.Request.Headers["Idempotency-Key"].ToString());
+            return keys.Count % 3 == 0 ? Results.Json(new { attempt = 3, sameKey = keys.TakeLast(3).Distinct().Count() == 1 && keys[^1].Length == 32 }) : Results.StatusCode(503);
+        }).RequireHost(Api);
+        app.MapPost("/echo", async (HttpContext context) => Results.Text(
+            $$"""{"query":"{{context.Request.QueryString.Value!.TrimStart('?')}}","trace":"{{context.Request.Headers["X-Trace"]}}","body":{{await ReadAsync(context)}}}""", "application/json")).RequireHost(Api);
+        app.MapGet("/text", () => Results.Text("plain text")).RequireHost(Api);
+        app.MapGet("/redirect", () => Results.Redirect("/text")).RequireHost(Api);
+        app.MapGet("/to-metadata", () => Results.Redirect("http://169.254.169.254/latest/meta-data")).RequireHost(Api);
+        app.MapGet("/silent", async (HttpContext context) =>
+        {
+            // Never answers; ends when the caller goes away.
+            var gone = new TaskCompletionSource();
+            context.RequestAborted.Register(() => gone.TrySetResult());
+            await gone.Task;
+        }).RequireHost(Api);
+        app.MapGet("/endless", async (HttpContext context) =>
+        {
+            var block = new byte[64 * 1024];
+            context.Response.ContentType = "application/octet-stream";
+            try
+            {
+                while (!context.RequestAborted.IsCancellationRequested)
+                {
+                    await context.Response.Body.WriteAsync(block, context.RequestAborted);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // The caller has had enough.
+            }
+        }).RequireHost(Api);
+    }
+
+    private static void MapAuthentication(WebApplication app)
+    {
+        var tokens = 0;
+        app.MapGet("/whoami", (HttpContext context) => Results.Json(new { authorization = context.Request.Headers.Authorization.ToString() })).RequireHost(Api);
+        app.MapGet("/digest", (HttpContext context) =>
+        {
+            var header = context.Request.Headers.Authorization.ToString();
+            if (DigestMatches(header, "GET", "/digest", "ann", "s3cret"))
+            {
+                return Results.Json(new { digest = true });
+            }
+            context.Response.Headers.WWWAuthenticate = "Digest realm=\"tests\", qop=\"auth\", algorithm=SHA-256, nonce=\"n0nce\", opaque=\"o\"";
+            return Results.StatusCode(401);
+        }).RequireHost(Api);
+        app.MapPost("/token", async (HttpContext context) =>
+        {
+            var form = await context.Request.ReadFormAsync();
+            return form["client_id"] == "app" && form["client_secret"] == "s3cret" && form["grant_type"] == "client_credentials"
+                ? Results.Json(new { access_token = $"token-{Interlocked.Increment(ref tokens)}-{form["scope"]}", expires_in = 3600 })
+                : Results.StatusCode(401);
+        }).RequireHost("auth.example.com");
+        app.MapGet("/.well-known/openid-configuration", () => Results.Json(new { token_endpoint = "https://oidc.example.com/connect/token" })).RequireHost("oidc.example.com");
+        app.MapPost("/connect/token", async (HttpContext context) =>
+        {
+            var form = await context.Request.ReadFormAsync();
+            var basic = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("app:s3cret"));
+            return context.Request.Headers.Authorization == basic && form["password"] == "pw"
+                ? Results.Json(new { access_token = $"oidc-{form["username"]}", expires_in = 3600 })
+                : Results.StatusCode(401);
+        }).RequireHost("oidc.example.com");
+    }
+
+    private static void MapDocuments(WebApplication app)
+    {
+        Serve("/functions/double.yaml", "set:\n  twice: ${ .n * 2 }\n");
+        Serve("/catalog/functions/triple/1.0.0/function.yaml", "set:\n  thrice: ${ .n * 3 }\n");
+        Serve("/script.py", "print('fetched', end='')\n");
+        Serve("/openapi.yaml", """
+            openapi: 3.1.0
+            info: { title: orders, version: 1.0.0 }
+            servers: [ { url: /api } ]
+            paths:
+              /shops/{shop}/orders:
+                parameters:
+                - { name: shop, in: path, required: true, schema: { type: string } }
+                post:
+                  operationId: createOrder
+                  parameters: [ { $ref: '#/components/parameters/trace' } ]
+                  requestBody: { content: { application/json: { schema: { type: object } } } }
+                  responses: { '200': { description: ok } }
+            components:
+              parameters:
+                trace: { name: X-Trace, in: header, schema: { type: string } }
+            """);
+        app.MapPost("/api/shops/{shop}/orders", async (HttpContext context, string shop) => Results.Text(
+            $$"""{"shop":"{{shop}}","trace":"{{context.Request.Headers["X-Trace"]}}","body":{{await ReadAsync(context)}}}""", "application/json")).RequireHost(Api);
+
+        void Serve(string path, string text) => app.MapGet(path, () => Results.Text(text)).RequireHost(Api);
+    }
+
+    private static void MapAgent(WebApplication app)
+    {
+        app.MapGet("/.well-known/agent-card.json", () => Results.Json(new { name = "agent", url = "https://api.example.com/a2a" })).RequireHost(Api);
+        app.MapPost("/a2a", async (HttpContext context) =>
+        {
+            var request = System.Text.Json.Nodes.JsonNode.Parse(await ReadAsync(context))!;
+            var message = request["params"]!["message"];
+            return message is null
+                ? Results.Json(new { jsonrpc = "2.0", id = (string?)request["id"], error = new { code = -32001, message = "Task not found" } })
+                : Results.Json(new
+                {
+                    jsonrpc = "2.0",
+                    id = (string?)request["id"],
+                    result = new { method = (string?)request["method"], text = (string?)message["parts"]![0]!["text"], role = (string?)message["role"] },
+                });
+        }).RequireHost(Api);
+    }
+
+    private static async Task<string> ReadAsync(HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        return await reader.ReadToEndAsync();
+    }
+
+    private static bool DigestMatches(string header, string method, string path, string user, string password)
+    {
+        if (!header.StartsWith("Digest ", StringComparison.Ordinal))
+        {
+            return false;
+        }
+        var parts = header["Digest ".Length..].Split(", ").Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => p[1].Trim('"'));
+        var first = Hash($"{user}:tests:{password}");
+        var expected = Hash($"{first}:n0nce:{parts["nc"]}:{parts["cnonce"]}:auth:{Hash($"{method}:{path}")}");
+        return parts["response"] == expected && parts["username"] == user && parts["opaque"] == "o";
+    }
+
+    private static string Hash(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}
