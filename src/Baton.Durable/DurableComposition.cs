@@ -16,9 +16,12 @@ namespace Baton.Durable;
 /// <summary>Puts the parts of the server together: the one place that knows them all.</summary>
 internal static class DurableComposition
 {
-    public static async Task<DurableHost> CreateAsync(DurableServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static Task<DurableHost> CreateAsync(DurableServerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        CreateAsync(options, options.DatabasePath is { } path ? SqliteStore.Open(path) : new VolatileStore(), loggers);
+
+    /// <param name="store">Belongs to the server from here on.</param>
+    public static async Task<DurableHost> CreateAsync(DurableServerOptions options, IDurableStore store, ILoggerFactory loggers)
     {
-        IDurableStore store = options.DatabasePath is { } path ? SqliteStore.Open(path) : new VolatileStore();
         var clock = new EngineClock(options.TimeProvider ?? TimeProvider.System, options.TimeSkipping);
         if (options.TimeSkippingLocked)
         {
@@ -31,10 +34,12 @@ internal static class DurableComposition
         ScheduleTurn.ListenTo(engine.Core);
         var outbound = new NexusHttp(engine);
         engine.Core.Outbound = outbound;
+        string clusterId;
         try
         {
             engine.Start();
             await CreateNamespacesAsync(engine, options);
+            clusterId = await ClusterIdAsync(engine);
         }
         catch
         {
@@ -46,7 +51,7 @@ internal static class DurableComposition
 
         object[] workflow =
         [
-            new SystemHandler(Guid.NewGuid().ToString(), options.DatabasePath is null ? "volatile" : "sqlite"),
+            new SystemHandler(clusterId, options.DatabasePath is null ? "volatile" : "sqlite"),
             new NamespaceHandler(engine),
             new WorkflowHandler(engine),
             new WorkflowTaskHandler(engine),
@@ -67,6 +72,19 @@ internal static class DurableComposition
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
         return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), outbound, engine, store));
     }
+
+    /// <summary>Made at the first start of a database, and kept.</summary>
+    private static Task<string> ClusterIdAsync(DurableEngine engine) => engine.Run(step =>
+    {
+        if (engine.Store.Documents.Get("server", "cluster-id") is { } known)
+        {
+            return System.Text.Encoding.UTF8.GetString(known);
+        }
+
+        var id = Guid.NewGuid().ToString("D");
+        step.PutDocument("server", "cluster-id", System.Text.Encoding.UTF8.GetBytes(id));
+        return id;
+    });
 
     private static EngineLimits LimitsOf(DurableLimits limits) => new()
     {
