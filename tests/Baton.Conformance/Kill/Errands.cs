@@ -13,7 +13,8 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
 
     private static readonly RpcOptions Once = new() { Retry = false, Timeout = TimeSpan.FromSeconds(5) };
 
-    private readonly ConcurrentQueue<Func<Task>> _acknowledged = new();
+    /// <summary>Checks to make; one that answers false is made again after the next kill.</summary>
+    private readonly ConcurrentQueue<Func<Task<bool>>> _acknowledged = new();
     private readonly ConcurrentDictionary<string, string[]> _expected = new();
     private readonly ConcurrentDictionary<string, string[]> _completed = new();
     /// <summary>Ids whose deletion was asked for; from then on they may be gone.</summary>
@@ -69,13 +70,19 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
         _expected.TryRemove(id, out _);
     }
 
-    /// <summary>Everything acknowledged since the last call must be there.</summary>
-    public async Task CheckAcknowledgedAsync()
+    /// <summary>Everything acknowledged since the last call must be there. Gives how many checks have to wait for a workflow task to end.</summary>
+    public async Task<int> CheckAcknowledgedAsync()
     {
+        var waiting = new List<Func<Task<bool>>>();
         while (_acknowledged.TryDequeue(out var check))
         {
-            await check();
+            if (!await check())
+            {
+                waiting.Add(check);
+            }
         }
+        waiting.ForEach(_acknowledged.Enqueue);
+        return waiting.Count;
     }
 
     /// <summary>Every errand completes, with each item once.</summary>
@@ -88,7 +95,13 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
         }
     }
 
-    private void Acknowledged(string id, Func<Task> check) => _acknowledged.Enqueue(() => _deleted.ContainsKey(id) ? Task.CompletedTask : check());
+    private void Acknowledged(string id, Func<Task<bool>> check) => _acknowledged.Enqueue(() => _deleted.ContainsKey(id) ? Task.FromResult(true) : check());
+
+    private void Acknowledged(string id, Func<Task> check) => Acknowledged(id, async () =>
+    {
+        await check();
+        return true;
+    });
 
     private void Check(string id) => Assert.Equal(_expected[id], _completed[id].Order());
 
@@ -101,8 +114,9 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
             Once));
         Acknowledged(id, async () =>
         {
+            // A signal that came while a workflow task was started stands in the history once that task has ended.
             var history = await UntilAnsweredAsync(() => client.GetWorkflowHandle(id).FetchHistoryAsync());
-            Assert.Contains(history.Events, found => found.WorkflowExecutionSignaledEventAttributes is { } signal
+            return history.Events.Any(found => found.WorkflowExecutionSignaledEventAttributes is { } signal
                 && signal.SignalName == name && signal.Input.Equals(Json(argument)));
         });
     }
