@@ -20,6 +20,7 @@ internal static class BatonCommand
         TaskQueueNoun.Create(),
         ProcessNoun.Create(),
         ConfigNoun.Create(),
+        JqVerb.Create(),
         ExplainVerb.Create(),
         VersionVerb.Create(),
     };

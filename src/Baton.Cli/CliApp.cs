@@ -11,7 +11,8 @@ internal static class CliApp
     public static async Task<int> RunAsync(RootCommand root, IReadOnlyList<string> args)
     {
         OutputOptions.AddTo(root);
-        var parsed = root.Parse(args.Count == 0 ? ["--help"] : args);
+        // "@csv" is a value like any other, not a file of further arguments.
+        var parsed = root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         var console = OutputOptions.Console(parsed);
         // Help and version run even where a required option is missing; anything else needs a clean parse.
         if (parsed.Errors.Count > 0 && parsed.Action is not { ClearsParseErrors: true })

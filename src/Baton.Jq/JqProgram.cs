@@ -58,6 +58,10 @@ public sealed class JqProgram
         JsonNode? input, IReadOnlyDictionary<string, JqValue>? variables = null, JqLimits? limits = null, JqHost? host = null) =>
         Evaluate(JqValue.From(input), variables, limits, host);
 
+    /// <summary>Evaluates on each input in turn with one machine, as the runner does.</summary>
+    internal (Machine Machine, Node Root) Prepare(IReadOnlyDictionary<string, JqValue>? variables, JqLimits limits, JqHost host) =>
+        (new Machine(new Meter(limits), Bind(variables), host, _isDeterministic), _root);
+
     private IEnumerable<JqValue> Run(JqValue input, JqValue[] globals, JqLimits limits, JqHost host)
     {
         var meter = new Meter(limits);

@@ -238,6 +238,9 @@ internal sealed partial class Compiler
             case "range/3":
                 return Range(Argument(0), Argument(1), Argument(2));
 
+            case "inputs/0":
+                return InputsNode.Instance;
+
             case "builtins/0":
                 return new ConstantNode(JqValue.FromArray(Prelude.PublicSignatures.Select(s => (JqValue)s)));
 

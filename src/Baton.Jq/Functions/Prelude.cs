@@ -29,7 +29,6 @@ internal static class Prelude
         def while(cond; update): def _w: if cond then ., (update | _w) else empty end; _w;
         def until(cond; update): def _u: if cond then . else update | _u end; _u;
         def repeat(f): def _r: f, _r; _r;
-        def inputs: try repeat(input) catch if . == "break" then empty else error end;
         def combinations: if length == 0 then [] else .[0][] as $x | (.[1:] | combinations) as $rest | [$x] + $rest end;
         def combinations(n): . as $one | [range(n) | $one] | combinations;
         def walk(f): def w: if type == "object" then map_values(w) elif type == "array" then map(w) else . end | f; w;
@@ -137,7 +136,7 @@ internal static class Prelude
     private static readonly string[] SpecialForms =
     [
         "empty/0", "recurse/0", "path/1", "getpath/1", "first/1", "last/1", "isempty/1", "limit/2",
-        "range/1", "range/2", "range/3", "builtins/0", "modulemeta/0",
+        "range/1", "range/2", "range/3", "inputs/0", "builtins/0", "modulemeta/0",
     ];
 
     public static Unit Unit { get; } = new(new SourceText("<builtin>", Definitions), IsPrelude: true);

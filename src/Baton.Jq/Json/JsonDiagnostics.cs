@@ -18,12 +18,13 @@ internal ref struct JsonDiagnostics
     private int _column;
     private int _completed;
 
-    private JsonDiagnostics(ReadOnlySpan<byte> utf8)
+    private JsonDiagnostics(ReadOnlySpan<byte> utf8, int line, int column)
     {
         _utf8 = utf8.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;
         _stack = new();
         _token = [];
-        _line = 1;
+        _line = line;
+        _column = column;
     }
 
     private enum Pending
@@ -33,14 +34,13 @@ internal ref struct JsonDiagnostics
         Other,
     }
 
-    /// <summary>The first fault in a run of texts.</summary>
-    public static string Describe(ReadOnlySpan<byte> utf8) =>
-        new JsonDiagnostics(utf8).Run() ?? "Invalid JSON text";
+    /// <summary>The first fault in a run of texts that begins behind the place given; null where there is none.</summary>
+    public static string? Describe(ReadOnlySpan<byte> utf8, int line = 1, int column = 0) => new JsonDiagnostics(utf8, line, column).Run();
 
     /// <summary>The fault in what should be one text: a fault inside, none at all, or more than one.</summary>
     public static string DescribeOne(ReadOnlySpan<byte> utf8)
     {
-        var scan = new JsonDiagnostics(utf8);
+        var scan = new JsonDiagnostics(utf8, 1, 0);
         return scan.Run() ?? (scan._completed == 0 ? "Expected JSON value" : "Unexpected extra JSON values");
     }
 

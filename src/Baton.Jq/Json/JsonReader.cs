@@ -35,7 +35,7 @@ internal sealed class JsonReader
     {
         var reader = new JsonReader();
         var position = 0;
-        if (reader.TryReadFast(utf8, ref position, out var value) && OnlySpace(utf8[position..]))
+        if (reader.TryReadPart(utf8, ref position, out var value) && OnlySpace(utf8[position..]))
         {
             return value;
         }
@@ -47,18 +47,18 @@ internal sealed class JsonReader
     public bool TryRead(ReadOnlySpan<byte> utf8, ref int position, out JqValue value)
     {
         var start = position;
-        if (TryReadFast(utf8, ref position, out value))
+        if (TryReadPart(utf8, ref position, out value))
         {
             return true;
         }
 
-        return OnlySpace(SkipMark(utf8[start..], start)) ? false : throw new JqJsonException(JsonDiagnostics.Describe(utf8));
+        return OnlySpace(SkipMark(utf8[start..], start)) ? false : throw new JqJsonException(JsonDiagnostics.Describe(utf8) ?? "Invalid JSON text");
     }
 
     private static ReadOnlySpan<byte> SkipMark(ReadOnlySpan<byte> utf8, int position) =>
         position == 0 && utf8.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;
 
-    private static bool OnlySpace(ReadOnlySpan<byte> utf8) => utf8.IndexOfAnyExcept(" \t\r\n"u8) < 0;
+    public static bool OnlySpace(ReadOnlySpan<byte> utf8) => utf8.IndexOfAnyExcept(" \t\r\n"u8) < 0;
 
     private static int SkipSpace(ReadOnlySpan<byte> utf8, int position)
     {
@@ -70,8 +70,8 @@ internal sealed class JsonReader
         return position;
     }
 
-    /// <summary>False at the end and at any fault.</summary>
-    private bool TryReadFast(ReadOnlySpan<byte> utf8, ref int position, out JqValue value)
+    /// <summary>False at the end and at any fault, without saying which.</summary>
+    public bool TryReadPart(ReadOnlySpan<byte> utf8, ref int position, out JqValue value)
     {
         value = default;
         _valueCount = _keyCount = _frameCount = 0;

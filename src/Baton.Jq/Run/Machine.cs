@@ -24,7 +24,7 @@ internal sealed class Machine(Meter meter, JqValue[] globals, JqHost host, bool 
     public Handler? Handler;
     public PathTrail? Path;
 
-    private Fork[] _forks = new Fork[16];
+    private Fork[] _forks = [];
     private int _forkCount;
     private Node? _next;
 
@@ -38,9 +38,15 @@ internal sealed class Machine(Meter meter, JqValue[] globals, JqHost host, bool 
 
     public int ForkCount => _forkCount;
 
+    /// <summary>Begins anew; what an earlier evaluation left behind is dropped.</summary>
     public void Start(Node program, in JqValue input)
     {
+        Cut(0);
         Value = input;
+        Env = null;
+        Cont = null;
+        Handler = null;
+        Path = null;
         _next = program;
     }
 
@@ -139,7 +145,7 @@ internal sealed class Machine(Meter meter, JqValue[] globals, JqHost host, bool 
         if (_forkCount == _forks.Length)
         {
             Meter.CheckDepth(_forkCount);
-            Array.Resize(ref _forks, _forkCount * 2);
+            Array.Resize(ref _forks, Math.Max(8, _forkCount * 2));
         }
 
         ref var fork = ref _forks[_forkCount++];

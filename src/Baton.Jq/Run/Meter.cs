@@ -8,6 +8,13 @@ internal sealed class Meter(JqLimits limits)
 
     public JqLimits Limits { get; } = limits;
 
+    /// <summary>Counts from the start again, for another input.</summary>
+    public void Reset()
+    {
+        _stepsLeft = Limits.MaxSteps;
+        _outputLeft = Limits.MaxOutputBytes;
+    }
+
     public void Step()
     {
         if (--_stepsLeft < 0)
