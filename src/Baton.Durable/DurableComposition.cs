@@ -1,3 +1,4 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
@@ -30,6 +31,7 @@ internal static class DurableComposition
 
         var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
+        engine.Core.Register(EntityKind.Activity, StandaloneActivity.Load);
         engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);
         ScheduleTurn.ListenTo(engine.Core);
         var outbound = new NexusHttp(engine);
@@ -67,6 +69,8 @@ internal static class DurableComposition
             new ActivityControlHandler(engine),
             new WorkflowControlHandler(engine),
             new NexusTaskHandler(engine),
+            new StandaloneActivityHandler(engine),
+            new StandaloneActivityControlHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];

@@ -1,3 +1,4 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Matching;
@@ -11,10 +12,14 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
 {
     public override bool TryStart(Step step, TaskRef task)
     {
-        if (step.Load<WorkflowRun>(task.RunKey) is not { IsRunning: true, IsPaused: false } run
-            || !run.S.Activities.TryGetValue(task.Id, out var activity)
-            || activity.StartedTime > 0
-            || activity.Paused
+        var owner = step.Load<Entity>(task.RunKey);
+        var activity = owner switch
+        {
+            WorkflowRun { IsRunning: true, IsPaused: false } run => run.S.Activities.GetValueOrDefault(task.Id),
+            StandaloneActivity { IsRunning: true } standalone => standalone.Activity,
+            _ => null,
+        };
+        if (activity is not { StartedTime: 0, Paused: false }
             || activity.Attempt != task.Attempt
             || activity.Stamp != task.Stamp
             || activity.AttemptScheduledTime > step.Now)
@@ -24,7 +29,17 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
 
         activity.DeploymentName = DeploymentName;
         activity.BuildId = BuildId;
-        var build = StartActivity.Apply(step, run, activity, Identity, WorkerInstance);
+        Func<PollActivityTaskQueueResponse> build;
+        if (owner is StandaloneActivity alone)
+        {
+            var answer = StartActivity.Apply(step, alone, Identity, WorkerInstance);
+            build = () => answer;
+        }
+        else
+        {
+            build = StartActivity.Apply(step, (WorkflowRun)owner!, activity, Identity, WorkerInstance);
+        }
+
         IsDone = true;
         var scaling = Scaling();
         reply.SetLater(step, () =>

@@ -1,3 +1,4 @@
+using Baton.Durable.Engine;
 using Baton.Durable.Hosting;
 using Baton.Durable.State;
 using Google.Protobuf;
@@ -19,12 +20,12 @@ internal static class TaskTokens
         Clock = task.StartedTime,
     }.ToByteString();
 
-    public static ByteString Of(WorkflowRun run, ActivityState activity) => new TaskToken
+    public static ByteString Of(Entity owner, ActivityState activity) => new TaskToken
     {
-        RunKey = run.RunKey,
+        RunKey = owner.RunKey,
         Kind = TaskKind.Activity,
-        NamespaceId = run.NamespaceId,
-        RunId = run.RunId,
+        NamespaceId = owner.NamespaceId,
+        RunId = owner.RunId,
         ScheduledEventId = activity.ScheduledEventId,
         Attempt = activity.Attempt,
         Clock = activity.StartedTime,

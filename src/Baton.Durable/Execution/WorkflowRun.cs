@@ -5,6 +5,7 @@ using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Baton.Durable.Visibility;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
@@ -15,7 +16,7 @@ namespace Baton.Durable.Execution;
 /// One workflow run: its state, the events that are not yet on disk, and who waits for it in memory.
 /// Transitions (folder Transitions) change it, one file for each; commands of a workflow task are in folder Commands.
 /// </summary>
-internal sealed partial class WorkflowRun : Entity
+internal sealed partial class WorkflowRun : Entity, ICallbackSource
 {
     private readonly EngineCore core;
     private readonly PendingParts parts = new();
@@ -57,7 +58,7 @@ internal sealed partial class WorkflowRun : Entity
 
     public bool IsPaused => S.Pause is not null;
 
-    public override bool IsOpen => IsRunning || DeliverCallbacks.IsPending(S);
+    public override bool IsOpen => IsRunning || DeliverCallbacks.IsPending(S.Callbacks);
 
     public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || HistoryWaiters.Count > 0
         || S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative };
@@ -66,11 +67,17 @@ internal sealed partial class WorkflowRun : Entity
         ? (S.WorkflowTask is { } task && (task.StartedTime > 0 || !IsPaused)) || Queries.IsPinned
             || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now()))
             || S.NexusOperations.Values.Any(static o => NexusClock.IsAttempting(o) || NexusClock.IsCancelAttempting(o))
-        : DeliverCallbacks.IsSending(S);
+        : DeliverCallbacks.IsSending(S.Callbacks);
 
     public UpdateRegistry Updates { get; } = new();
 
     public QueryRegistry Queries { get; } = new();
+
+    RepeatedField<State.CallbackState> ICallbackSource.Callbacks => S.Callbacks;
+
+    Entity ICallbackSource.Entity => this;
+
+    NexusCompletion ICallbackSource.GetCompletion() => NexusCompletion.Of(this, HistoryReading.Event(this, S.CompletionEventId));
 
     public WorkflowExecution Execution => new() { WorkflowId = Id, RunId = RunId };
 
@@ -102,7 +109,7 @@ internal sealed partial class WorkflowRun : Entity
         var next = Instant.Never;
         if (!IsRunning)
         {
-            Earliest(ref next, DeliverCallbacks.NextWake(S));
+            Earliest(ref next, DeliverCallbacks.NextWake(S.Callbacks));
             return next;
         }
 

@@ -1,3 +1,4 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -59,6 +60,15 @@ internal sealed record NexusCompletion
                 EventRef = new() { EventId = 1, EventType = EventType.WorkflowExecutionStarted },
             },
         },
+    };
+
+    public static NexusCompletion Of(StandaloneActivity activity) => new()
+    {
+        Result = activity.Outcome?.Result?.Payloads_.FirstOrDefault(),
+        Failure = activity.Outcome?.Failure,
+        StartTime = activity.Activity.ScheduledTime,
+        CloseTime = activity.S.CloseTime,
+        Link = activity.Link,
     };
 
     /// <summary>Completes the operation of this server that a token names. False when there is none, or it has ended.</summary>

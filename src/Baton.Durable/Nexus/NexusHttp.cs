@@ -84,7 +84,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         static failure => (answering, current, live) => CancelNexusOperation.Failed(answering, current, live, failure)));
     }
 
-    public void Deliver(Step step, WorkflowRun run, int index, Callback.Types.Nexus callback, int attempt, NexusCompletion completion) =>
+    public void Deliver(Step step, ICallbackSource source, int index, Callback.Types.Nexus callback, int attempt, NexusCompletion completion) =>
         step.AfterCommit(() => _ = RunAsync<(string? Problem, bool IsRetryable)>(async () =>
         {
             using var message = new HttpRequestMessage(HttpMethod.Post, callback.Url)
@@ -106,7 +106,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         },
         (answering, answer) =>
         {
-            if (answering.Load<WorkflowRun>(run.RunKey) is { } current && index < current.S.Callbacks.Count)
+            if (answering.Load<Entity>(source.Entity.RunKey) is ICallbackSource current && index < current.Callbacks.Count)
             {
                 DeliverCallbacks.Answered(answering, current, index, attempt, answer.Problem, answer.IsRetryable);
             }

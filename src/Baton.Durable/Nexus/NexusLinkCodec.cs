@@ -15,9 +15,20 @@ internal static partial class NexusLinkCodec
 {
     private static readonly string eventType = Link.Types.WorkflowEvent.Descriptor.FullName;
 
-    /// <summary>Only links to events of workflows are carried.</summary>
+    private static readonly string activityType = Link.Types.Activity.Descriptor.FullName;
+
+    /// <summary>Links to events of workflows and to standalone activities are carried.</summary>
     public static NexusLink? ToNexus(Link link)
     {
+        if (link.Activity is { } activity)
+        {
+            return new NexusLink
+            {
+                Url = $"temporal:///namespaces/{Uri.EscapeDataString(activity.Namespace)}/activities/{Uri.EscapeDataString(activity.ActivityId)}/{Uri.EscapeDataString(activity.RunId)}/details",
+                Type = activityType,
+            };
+        }
+
         if (link.WorkflowEvent is not { } target)
         {
             return null;
@@ -36,6 +47,19 @@ internal static partial class NexusLinkCodec
     /// <summary>Null for a link of another type or with a URL that is not understood: links are never a reason to fail.</summary>
     public static Link? FromNexus(NexusLink link)
     {
+        if (link.Type == activityType && ActivityUrl().Match(link.Url) is { Success: true } activity)
+        {
+            return new Link
+            {
+                Activity = new()
+                {
+                    Namespace = Uri.UnescapeDataString(activity.Groups["ns"].Value),
+                    ActivityId = Uri.UnescapeDataString(activity.Groups["id"].Value),
+                    RunId = Uri.UnescapeDataString(activity.Groups["run"].Value),
+                },
+            };
+        }
+
         if (link.Type != eventType || EventUrl().Match(link.Url) is not { Success: true } match)
         {
             return null;
@@ -82,6 +106,9 @@ internal static partial class NexusLinkCodec
 
         return Enum.TryParse<EventType>(name, ignoreCase: true, out var type) && Enum.IsDefined(type) ? type : null;
     }
+
+    [GeneratedRegex(@"^temporal:///namespaces/(?<ns>[^/?]+)/activities/(?<id>[^/?]+)/(?<run>[^/?]+)/details$")]
+    private static partial Regex ActivityUrl();
 
     [GeneratedRegex(@"^temporal:///namespaces/(?<ns>[^/?]+)/workflows/(?<id>[^/?]+)/(?<run>[^/?]+)/history\?(?<query>.*)$")]
     private static partial Regex EventUrl();

@@ -117,7 +117,7 @@ internal sealed class ActivityControlHandler(DurableEngine engine) : HandlerBase
     /// <summary>All activities are checked before the first one changes.</summary>
     public static ActivityOptions Update(Step step, WorkflowRun run, ActivityTarget target, ActivityOptions? changes, FieldMask? mask)
     {
-        var updates = target.Of(run).Select(activity => (Activity: activity, Options: Merged(run, activity, changes, mask))).ToList();
+        var updates = target.Of(run).Select(activity => (Activity: activity, Options: Merged(run.Core.Limits, activity, changes, mask))).ToList();
         foreach (var (activity, options) in updates)
         {
             ActivityControl.SetOptions(step, run, activity, options);
@@ -126,7 +126,7 @@ internal sealed class ActivityControlHandler(DurableEngine engine) : HandlerBase
         return ActivityOptionsCodec.Of(updates[0].Activity);
     }
 
-    private static ActivityOptions Merged(WorkflowRun run, ActivityState activity, ActivityOptions? changes, FieldMask? mask)
+    public static ActivityOptions Merged(EngineLimits limits, ActivityState activity, ActivityOptions? changes, FieldMask? mask)
     {
         if (mask is null)
         {
@@ -135,9 +135,9 @@ internal sealed class ActivityControlHandler(DurableEngine engine) : HandlerBase
 
         var options = ActivityOptionsCodec.Of(activity);
         FieldMasks.Merge(mask, changes!, options);
-        if (string.IsNullOrEmpty(options.TaskQueue?.Name) || options.TaskQueue.Name.Length > run.Core.Limits.IdLength)
+        if (string.IsNullOrEmpty(options.TaskQueue?.Name) || options.TaskQueue.Name.Length > limits.IdLength)
         {
-            throw ServiceErrors.InvalidArgument($"TaskQueue of activity {activity.ActivityId} must have 1 to {run.Core.Limits.IdLength} characters.");
+            throw ServiceErrors.InvalidArgument($"TaskQueue of activity {activity.ActivityId} must have 1 to {limits.IdLength} characters.");
         }
 
         RequireNotNegative(options.ScheduleToCloseTimeout, "ScheduleToCloseTimeout");
@@ -154,7 +154,7 @@ internal sealed class ActivityControlHandler(DurableEngine engine) : HandlerBase
         return options;
     }
 
-    private static long Jitter(Duration? jitter) => Instant.From(jitter) is > 0 and var most ? Random.Shared.NextInt64(most) : 0;
+    public static long Jitter(Duration? jitter) => Instant.From(jitter) is > 0 and var most ? Random.Shared.NextInt64(most) : 0;
 }
 
 /// <summary>Which pending activities of a run are meant.</summary>

@@ -1,3 +1,4 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -40,96 +41,106 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
     }
 
     public Task<RecordActivityTaskHeartbeatResponse> RecordActivityTaskHeartbeat(RecordActivityTaskHeartbeatRequest request, CallContext call) =>
-        ByToken(request.Namespace, request.TaskToken, (step, run, activity) =>
+        ByToken(request.Namespace, request.TaskToken, (step, owner, activity) =>
         {
-            var (canceled, paused, reset) = Heartbeat(step, run, activity, request.Details);
+            var (canceled, paused, reset) = Heartbeat(step, owner, activity, request.Details);
             return new RecordActivityTaskHeartbeatResponse { CancelRequested = canceled, ActivityPaused = paused, ActivityReset = reset };
         });
 
     public Task<RecordActivityTaskHeartbeatByIdResponse> RecordActivityTaskHeartbeatById(RecordActivityTaskHeartbeatByIdRequest request, CallContext call) =>
-        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, run, activity) =>
+        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, owner, activity) =>
         {
-            var (canceled, paused, reset) = Heartbeat(step, run, activity, request.Details);
+            var (canceled, paused, reset) = Heartbeat(step, owner, activity, request.Details);
             return new RecordActivityTaskHeartbeatByIdResponse { CancelRequested = canceled, ActivityPaused = paused, ActivityReset = reset };
         });
 
     public Task<RespondActivityTaskCompletedResponse> RespondActivityTaskCompleted(RespondActivityTaskCompletedRequest request, CallContext call) =>
-        ByToken(request.Namespace, request.TaskToken, (step, run, activity) =>
+        ByToken(request.Namespace, request.TaskToken, (step, owner, activity) =>
         {
-            Complete(step, run, activity, request.Result, request.Identity);
+            Complete(step, owner, activity, request.Result, request.Identity);
             return new RespondActivityTaskCompletedResponse();
         });
 
     public Task<RespondActivityTaskCompletedByIdResponse> RespondActivityTaskCompletedById(RespondActivityTaskCompletedByIdRequest request, CallContext call) =>
-        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, run, activity) =>
+        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, owner, activity) =>
         {
-            Complete(step, run, activity, request.Result, request.Identity);
+            Complete(step, owner, activity, request.Result, request.Identity);
             return new RespondActivityTaskCompletedByIdResponse();
         });
 
     public Task<RespondActivityTaskFailedResponse> RespondActivityTaskFailed(RespondActivityTaskFailedRequest request, CallContext call) =>
-        ByToken(request.Namespace, request.TaskToken, (step, run, activity) =>
+        ByToken(request.Namespace, request.TaskToken, (step, owner, activity) =>
         {
-            Fail(step, run, activity, request.Failure, request.LastHeartbeatDetails, request.Identity);
+            Fail(step, owner, activity, request.Failure, request.LastHeartbeatDetails, request.Identity);
             return new RespondActivityTaskFailedResponse();
         });
 
     public Task<RespondActivityTaskFailedByIdResponse> RespondActivityTaskFailedById(RespondActivityTaskFailedByIdRequest request, CallContext call) =>
-        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, run, activity) =>
+        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, owner, activity) =>
         {
-            Fail(step, run, activity, request.Failure, request.LastHeartbeatDetails, request.Identity);
+            Fail(step, owner, activity, request.Failure, request.LastHeartbeatDetails, request.Identity);
             return new RespondActivityTaskFailedByIdResponse();
         });
 
     public Task<RespondActivityTaskCanceledResponse> RespondActivityTaskCanceled(RespondActivityTaskCanceledRequest request, CallContext call) =>
-        ByToken(request.Namespace, request.TaskToken, (step, run, activity) =>
+        ByToken(request.Namespace, request.TaskToken, (step, owner, activity) =>
         {
-            Cancel(step, run, activity, request.Details, request.Identity);
+            Cancel(step, owner, activity, request.Details, request.Identity);
             return new RespondActivityTaskCanceledResponse();
         });
 
     public Task<RespondActivityTaskCanceledByIdResponse> RespondActivityTaskCanceledById(RespondActivityTaskCanceledByIdRequest request, CallContext call) =>
-        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, run, activity) =>
+        ById(request.Namespace, request.WorkflowId, request.RunId, request.ActivityId, (step, owner, activity) =>
         {
-            Cancel(step, run, activity, request.Details, request.Identity);
+            Cancel(step, owner, activity, request.Details, request.Identity);
             return new RespondActivityTaskCanceledByIdResponse();
         });
 
-    private Task<T> ByToken<T>(string ns, ByteString tokenBytes, Func<Step, WorkflowRun, ActivityState, T> apply)
+    private Task<T> ByToken<T>(string ns, ByteString tokenBytes, Func<Step, Entity, ActivityState, T> apply)
     {
         var space = Namespace(ns);
         var token = TaskTokens.Parse(tokenBytes, TaskKind.Activity, space.Id);
         return Engine.Run(step =>
         {
-            var run = step.Load<WorkflowRun>(token.RunKey);
-            if (run is null || run.RunId != token.RunId)
+            var owner = step.Load<Entity>(token.RunKey);
+            if (owner is null || owner.RunId != token.RunId)
             {
                 throw ServiceErrors.NotFound($"workflow not found for RunId: {token.RunId}");
             }
 
-            if (!run.IsRunning)
+            if (owner is WorkflowRun { IsRunning: false })
             {
                 throw ServiceErrors.NotFound("workflow execution already completed");
             }
 
-            if (!run.S.Activities.TryGetValue(token.ScheduledEventId, out var activity)
-                || activity.StartedTime == 0
-                || activity.Attempt != token.Attempt
-                || activity.StartedTime != token.Clock)
+            var activity = owner switch
+            {
+                WorkflowRun run => run.S.Activities.GetValueOrDefault(token.ScheduledEventId),
+                StandaloneActivity { IsRunning: true } standalone => standalone.Activity,
+                _ => null,
+            };
+            if (activity is not { StartedTime: > 0 } || activity.Attempt != token.Attempt || activity.StartedTime != token.Clock)
             {
                 throw NotFound();
             }
 
-            return apply(step, run, activity);
+            return apply(step, owner, activity);
         });
     }
 
-    private Task<T> ById<T>(string ns, string workflowId, string runId, string activityId, Func<Step, WorkflowRun, ActivityState, T> apply)
+    private Task<T> ById<T>(string ns, string workflowId, string runId, string activityId, Func<Step, Entity, ActivityState, T> apply)
     {
         var space = Namespace(ns);
+        RequireId(activityId, "ActivityId");
+        if (workflowId.Length == 0)
+        {
+            return Engine.Run(step => StandaloneActivity.Find(step, space, activityId, runId) is { IsRunning: true, Activity.StartedTime: > 0 } standalone
+                ? apply(step, standalone, standalone.Activity)
+                : throw ServiceErrors.NotFound("activity task not found"));
+        }
+
         var execution = new WorkflowExecution { WorkflowId = workflowId, RunId = runId };
         RequireExecution(execution);
-        RequireId(activityId, "ActivityId");
         return Engine.Run(step =>
         {
             var run = FindOpenRun(step, space, execution);
@@ -143,27 +154,32 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
     private static ServiceException NotFound() =>
         ServiceErrors.NotFound("invalid activityID or activity already timed out or invoking workflow is completed");
 
-    private (bool Canceled, bool Paused, bool Reset) Heartbeat(Step step, WorkflowRun run, ActivityState activity, Payloads? details)
+    private (bool Canceled, bool Paused, bool Reset) Heartbeat(Step step, Entity owner, ActivityState activity, Payloads? details)
     {
         RequireBlob(details, "Details");
         activity.LastHeartbeatTime = step.Now;
         activity.HeartbeatDetails = details?.ToByteString() ?? ByteString.Empty;
-        step.Touch(run);
+        if (owner is StandaloneActivity standalone)
+        {
+            standalone.S.Heartbeats++;
+        }
+
+        step.Touch(owner);
         return (activity.CancelRequested, activity.Paused, activity.ResetRequested);
     }
 
-    private void Complete(Step step, WorkflowRun run, ActivityState activity, Payloads? result, string identity)
+    private void Complete(Step step, Entity owner, ActivityState activity, Payloads? result, string identity)
     {
         if (IsTooLarge(result))
         {
-            EndActivity.Fail(step, run, activity, Failures.Server("Complete result exceeds size limit.", nonRetryable: true), identity);
+            EndActivity.Fail(step, owner, activity, Failures.Server("Complete result exceeds size limit.", nonRetryable: true), identity);
             return;
         }
 
-        EndActivity.Complete(step, run, activity, result, identity);
+        EndActivity.Complete(step, owner, activity, result, identity);
     }
 
-    private void Fail(Step step, WorkflowRun run, ActivityState activity, Failure? failure, Payloads? lastHeartbeat, string identity)
+    private void Fail(Step step, Entity owner, ActivityState activity, Failure? failure, Payloads? lastHeartbeat, string identity)
     {
         if (lastHeartbeat is not null && !IsTooLarge(lastHeartbeat))
         {
@@ -171,10 +187,10 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
         }
 
         failure ??= Failures.Application("", "", nonRetryable: false);
-        EndActivity.Fail(step, run, activity, IsTooLarge(failure) ? Failures.Server("Failure exceeds size limit.") : failure, identity);
+        EndActivity.Fail(step, owner, activity, IsTooLarge(failure) ? Failures.Server("Failure exceeds size limit.") : failure, identity);
     }
 
-    private void Cancel(Step step, WorkflowRun run, ActivityState activity, Payloads? details, string identity)
+    private void Cancel(Step step, Entity owner, ActivityState activity, Payloads? details, string identity)
     {
         if (!activity.CancelRequested)
         {
@@ -182,7 +198,7 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
         }
 
         RequireBlob(details, "Details");
-        EndActivity.Cancel(step, run, activity, details, identity);
+        EndActivity.Cancel(step, owner, activity, details, identity);
     }
 
     private bool IsTooLarge(IMessage? blob) => blob is not null && blob.CalculateSize() > Limits.BlobSize;

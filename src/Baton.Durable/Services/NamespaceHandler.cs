@@ -136,6 +136,7 @@ internal sealed class NamespaceHandler(DurableEngine engine) : HandlerBase(engin
                 EagerWorkflowStart = true,
                 SyncUpdate = true,
                 AsyncUpdate = true,
+                StandaloneActivities = true,
                 WorkerHeartbeats = true,
                 WorkerPollCompleteOnShutdown = true,
             },

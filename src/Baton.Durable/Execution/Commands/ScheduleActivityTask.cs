@@ -54,7 +54,7 @@ internal static class ScheduleActivityTask
         var a = command.ScheduleActivityTaskCommandAttributes;
         var run = batch.Run;
         var (scheduleToClose, scheduleToStart, startToClose, heartbeat) = Timeouts(
-            run, Instant.From(a.ScheduleToCloseTimeout), Instant.From(a.ScheduleToStartTimeout), Instant.From(a.StartToCloseTimeout), Instant.From(a.HeartbeatTimeout));
+            run.S.RunTimeout, Instant.From(a.ScheduleToCloseTimeout), Instant.From(a.ScheduleToStartTimeout), Instant.From(a.StartToCloseTimeout), Instant.From(a.HeartbeatTimeout));
         var retry = Retries.WithDefaults(a.RetryPolicy);
         var queue = string.IsNullOrEmpty(a.TaskQueue?.Name) ? run.S.TaskQueue : a.TaskQueue.Name;
         var attributes = new ActivityTaskScheduledEventAttributes
@@ -102,10 +102,10 @@ internal static class ScheduleActivityTask
     }
 
     /// <summary>Timeouts of an activity as they hold: those that are missing (0) follow from the others and from the run's.</summary>
+    /// <param name="limit">The run's timeout, 0 for none.</param>
     public static (long ScheduleToClose, long ScheduleToStart, long StartToClose, long Heartbeat) Timeouts(
-        WorkflowRun run, long close, long start, long work, long heartbeat)
+        long limit, long close, long start, long work, long heartbeat)
     {
-        var limit = run.S.RunTimeout;
         long Cut(long value) => limit > 0 && (value == 0 || value > limit) ? limit : value;
         if (close > 0)
         {

@@ -9,7 +9,7 @@ namespace Baton.Durable.Execution.Transitions;
 /// <summary>People steer an activity: pause, unpause, reset, other options.</summary>
 internal static class ActivityControl
 {
-    public static void Pause(Step step, WorkflowRun run, ActivityState activity, string identity, string reason, string requestId)
+    public static void Pause(Step step, Entity owner, ActivityState activity, string identity, string reason, string requestId)
     {
         if (activity.Paused)
         {
@@ -22,10 +22,10 @@ internal static class ActivityControl
         activity.PauseReason = reason;
         activity.PauseRequestId = requestId;
         activity.Stamp += activity.StartedTime == 0 ? 1 : 0;
-        step.Touch(run);
+        step.Touch(owner);
     }
 
-    public static void Unpause(Step step, WorkflowRun run, ActivityState activity, bool resetAttempts, bool resetHeartbeat, long jitter)
+    public static void Unpause(Step step, Entity owner, ActivityState activity, bool resetAttempts, bool resetHeartbeat, long jitter)
     {
         if (!activity.Paused)
         {
@@ -55,30 +55,30 @@ internal static class ActivityControl
             activity.AttemptScheduledTime = step.Now + jitter;
         }
 
-        step.Touch(run);
+        step.Touch(owner);
     }
 
     /// <summary>Back to the first attempt: at once when no worker has it, else when the worker's attempt ends.</summary>
-    public static void Reset(Step step, WorkflowRun run, ActivityState activity, bool resetHeartbeat, bool keepPaused, long jitter)
+    public static void Reset(Step step, Entity owner, ActivityState activity, bool resetHeartbeat, bool keepPaused, long jitter)
     {
         if (activity.Paused && !keepPaused)
         {
-            Unpause(step, run, activity, resetAttempts: true, resetHeartbeat, jitter);
+            Unpause(step, owner, activity, resetAttempts: true, resetHeartbeat, jitter);
         }
 
         if (activity.StartedTime > 0)
         {
             activity.ResetRequested = true;
             activity.ResetHeartbeats = resetHeartbeat;
-            step.Touch(run);
+            step.Touch(owner);
             return;
         }
 
         activity.ResetHeartbeats = resetHeartbeat;
-        BeginAnew(step, run, activity, jitter);
+        BeginAnew(step, owner, activity, jitter);
     }
 
-    public static void BeginAnew(Step step, WorkflowRun run, ActivityState activity, long jitter)
+    public static void BeginAnew(Step step, Entity owner, ActivityState activity, long jitter)
     {
         if (activity.ResetHeartbeats)
         {
@@ -93,14 +93,14 @@ internal static class ActivityControl
         activity.StartedTime = 0;
         activity.RetryInterval = 0;
         activity.AttemptScheduledTime = step.Now + jitter;
-        step.Touch(run);
+        step.Touch(owner);
     }
 
     /// <summary>Options that were checked. They hold for the attempt under way too, as far as it has not passed them.</summary>
-    public static void SetOptions(Step step, WorkflowRun run, ActivityState activity, ActivityOptions options)
+    public static void SetOptions(Step step, Entity owner, ActivityState activity, ActivityOptions options)
     {
         (activity.ScheduleToClose, activity.ScheduleToStart, activity.StartToClose, activity.HeartbeatTimeout) = ScheduleActivityTask.Timeouts(
-            run,
+            (owner as WorkflowRun)?.S.RunTimeout ?? 0,
             Instant.From(options.ScheduleToCloseTimeout),
             Instant.From(options.ScheduleToStartTimeout),
             Instant.From(options.StartToCloseTimeout),
@@ -116,6 +116,6 @@ internal static class ActivityControl
             activity.AttemptScheduledTime = activity.LastAttemptCompleteTime + activity.RetryInterval;
         }
 
-        step.Touch(run);
+        step.Touch(owner);
     }
 }

@@ -37,7 +37,10 @@ internal static class CloseRun
         if (newRunId.Length == 0)
         {
             NotifyParent(step, run, last);
-            DeliverCallbacks.OnClose(step, run, last);
+            if (s.ClosedByReset.Length == 0)
+            {
+                DeliverCallbacks.OnClose(step, run);
+            }
         }
 
         if (s.ClosedByReset.Length == 0)

@@ -2,14 +2,27 @@ using Baton.Durable.Engine;
 using Baton.Durable.Hosting;
 using Baton.Durable.Nexus;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.Failure.V1;
-using Temporalio.Api.History.V1;
 using CallbackState = Temporalio.Api.Enums.V1.CallbackState;
 using State = Baton.Durable.State;
 
 namespace Baton.Durable.Execution.Transitions;
+
+/// <summary>An execution that others may ask to be told of when it closes: a workflow run, a standalone activity.</summary>
+internal interface ICallbackSource
+{
+    RepeatedField<State.CallbackState> Callbacks { get; }
+
+    Entity Entity { get; }
+
+    EngineCore Core { get; }
+
+    /// <summary>How it ended. Asked only when it has.</summary>
+    NexusCompletion GetCompletion();
+}
 
 /// <summary>
 /// Completion callbacks of an execution that closed. Those to operations of this server take effect in the same commit; those to outside
@@ -53,17 +66,17 @@ internal static class DeliverCallbacks
         }
     }
 
-    public static void OnClose(Step step, WorkflowRun run, HistoryEvent last)
+    public static void OnClose(Step step, ICallbackSource source)
     {
-        if (run.S.Callbacks.Count == 0 || run.S.ClosedByReset.Length > 0)
+        if (source.Callbacks.Count == 0)
         {
             return;
         }
 
-        var completion = NexusCompletion.Of(run, last);
-        for (var index = 0; index < run.S.Callbacks.Count; index++)
+        var completion = source.GetCompletion();
+        for (var index = 0; index < source.Callbacks.Count; index++)
         {
-            var callback = run.S.Callbacks[index];
+            var callback = source.Callbacks[index];
             var nexus = Callback.Parser.ParseFrom(callback.Callback).Nexus;
             callback.Attempt = 1;
             if (nexus.Url == NexusCallbackTokens.Url)
@@ -72,25 +85,25 @@ internal static class DeliverCallbacks
             }
             else
             {
-                Send(step, run, index, completion);
+                Send(step, source, index, completion);
             }
         }
     }
 
     /// <summary>Some callback waits for its next attempt or for the answer to one.</summary>
-    public static bool IsPending(State.ExecutionState state) => state.Callbacks.Any(static callback => callback.NextAttemptTime > 0);
+    public static bool IsPending(RepeatedField<State.CallbackState> callbacks) => callbacks.Any(static callback => callback.NextAttemptTime > 0);
 
     /// <summary>Some callback is on its way.</summary>
-    public static bool IsSending(State.ExecutionState state) => state.Callbacks.Any(static callback => callback.State == (int)CallbackState.Scheduled);
+    public static bool IsSending(RepeatedField<State.CallbackState> callbacks) => callbacks.Any(static callback => callback.State == (int)CallbackState.Scheduled);
 
-    public static long NextWake(State.ExecutionState state) =>
-        state.Callbacks.Aggregate(0L, static (next, callback) => Instant.Earlier(next, callback.NextAttemptTime));
+    public static long NextWake(RepeatedField<State.CallbackState> callbacks) =>
+        callbacks.Aggregate(0L, static (next, callback) => Instant.Earlier(next, callback.NextAttemptTime));
 
-    public static void Wake(Step step, WorkflowRun run)
+    public static void Wake(Step step, ICallbackSource source)
     {
-        for (var index = 0; index < run.S.Callbacks.Count; index++)
+        for (var index = 0; index < source.Callbacks.Count; index++)
         {
-            var callback = run.S.Callbacks[index];
+            var callback = source.Callbacks[index];
             if (!NexusClock.Is(callback.NextAttemptTime, step.Now))
             {
                 continue;
@@ -99,20 +112,20 @@ internal static class DeliverCallbacks
             if (callback.State == (int)CallbackState.Scheduled)
             {
                 // Its answer never came: the server was down, or the other side took too long.
-                Failed(step, run, callback, "request timed out", isRetryable: true);
+                Failed(step, source, callback, "request timed out", isRetryable: true);
             }
             else
             {
-                Send(step, run, index, NexusCompletion.Of(run, HistoryReading.Event(run, run.S.CompletionEventId)));
+                Send(step, source, index, source.GetCompletion());
             }
         }
     }
 
     /// <summary>An attempt was answered.</summary>
     /// <param name="problem">Null when it was taken.</param>
-    public static void Answered(Step step, WorkflowRun run, int index, int attempt, string? problem, bool isRetryable)
+    public static void Answered(Step step, ICallbackSource source, int index, int attempt, string? problem, bool isRetryable)
     {
-        var callback = run.S.Callbacks[index];
+        var callback = source.Callbacks[index];
         if (callback.State != (int)CallbackState.Scheduled || callback.Attempt != attempt)
         {
             return;
@@ -120,7 +133,7 @@ internal static class DeliverCallbacks
 
         if (problem is not null)
         {
-            Failed(step, run, callback, problem, isRetryable);
+            Failed(step, source, callback, problem, isRetryable);
             return;
         }
 
@@ -128,7 +141,7 @@ internal static class DeliverCallbacks
         callback.NextAttemptTime = 0;
         callback.LastAttemptCompleteTime = step.Now;
         callback.LastFailure = ByteString.Empty;
-        step.Touch(run);
+        step.Touch(source.Entity);
     }
 
     private static void Complete(Step step, State.CallbackState callback, Callback.Types.Nexus nexus, NexusCompletion completion)
@@ -140,25 +153,25 @@ internal static class DeliverCallbacks
         callback.LastFailure = isDone ? ByteString.Empty : Problem("handler error (NOT_FOUND): operation not found", isRetryable: false);
     }
 
-    private static void Send(Step step, WorkflowRun run, int index, NexusCompletion completion)
+    private static void Send(Step step, ICallbackSource source, int index, NexusCompletion completion)
     {
-        var callback = run.S.Callbacks[index];
+        var callback = source.Callbacks[index];
         callback.State = (int)CallbackState.Scheduled;
 
         // Should the answer be lost with the process, this wakes the execution.
         callback.NextAttemptTime = step.Now + NexusClock.RequestTimeout + Instant.Second;
-        step.Touch(run);
-        run.Core.Outbound?.Deliver(step, run, index, Callback.Parser.ParseFrom(callback.Callback).Nexus, callback.Attempt, completion);
+        step.Touch(source.Entity);
+        source.Core.Outbound?.Deliver(step, source, index, Callback.Parser.ParseFrom(callback.Callback).Nexus, callback.Attempt, completion);
     }
 
-    private static void Failed(Step step, WorkflowRun run, State.CallbackState callback, string problem, bool isRetryable)
+    private static void Failed(Step step, ICallbackSource source, State.CallbackState callback, string problem, bool isRetryable)
     {
         callback.State = (int)(isRetryable ? CallbackState.BackingOff : CallbackState.Failed);
         callback.NextAttemptTime = isRetryable ? step.Now + NexusClock.Backoff(callback.Attempt) : 0;
         callback.Attempt += isRetryable ? 1 : 0;
         callback.LastAttemptCompleteTime = step.Now;
         callback.LastFailure = Problem(problem, isRetryable);
-        step.Touch(run);
+        step.Touch(source.Entity);
     }
 
     private static ByteString Problem(string message, bool isRetryable) => new Failure

@@ -1,3 +1,4 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Google.Protobuf;
@@ -8,11 +9,11 @@ using Temporalio.Api.History.V1;
 
 namespace Baton.Durable.Execution.Transitions;
 
-/// <summary>An activity's attempt ends: the activity with it, or another attempt is set.</summary>
+/// <summary>An activity's attempt ends, a workflow's or a standalone one's: the activity with it, or another attempt is set.</summary>
 internal static class EndActivity
 {
-    public static void Complete(Step step, WorkflowRun run, ActivityState activity, Payloads? result, string identity) =>
-        Close(step, run, activity, started => new HistoryEvent
+    public static void Complete(Step step, Entity owner, ActivityState activity, Payloads? result, string identity) =>
+        Close(step, owner, activity, started => new HistoryEvent
         {
             EventType = EventType.ActivityTaskCompleted,
             ActivityTaskCompletedEventAttributes = new ActivityTaskCompletedEventAttributes
@@ -24,8 +25,8 @@ internal static class EndActivity
             },
         });
 
-    public static void Cancel(Step step, WorkflowRun run, ActivityState activity, Payloads? details, string identity) =>
-        Close(step, run, activity, started => new HistoryEvent
+    public static void Cancel(Step step, Entity owner, ActivityState activity, Payloads? details, string identity) =>
+        Close(step, owner, activity, started => new HistoryEvent
         {
             EventType = EventType.ActivityTaskCanceled,
             ActivityTaskCanceledEventAttributes = new ActivityTaskCanceledEventAttributes
@@ -39,14 +40,14 @@ internal static class EndActivity
         });
 
     /// <summary>The attempt failed by its worker's word.</summary>
-    public static void Fail(Step step, WorkflowRun run, ActivityState activity, Failure failure, string identity)
+    public static void Fail(Step step, Entity owner, ActivityState activity, Failure failure, string identity)
     {
-        if (TryRetry(step, run, activity, failure, out var state))
+        if (TryRetry(step, owner, activity, failure, out var state))
         {
             return;
         }
 
-        Close(step, run, activity, started => new HistoryEvent
+        Close(step, owner, activity, started => new HistoryEvent
         {
             EventType = EventType.ActivityTaskFailed,
             ActivityTaskFailedEventAttributes = new ActivityTaskFailedEventAttributes
@@ -60,11 +61,11 @@ internal static class EndActivity
         });
     }
 
-    public static void TimeOut(Step step, WorkflowRun run, ActivityState activity, TimeoutType type)
+    public static void TimeOut(Step step, Entity owner, ActivityState activity, TimeoutType type)
     {
         var heartbeat = activity.HeartbeatDetails.IsEmpty ? null : Payloads.Parser.ParseFrom(activity.HeartbeatDetails);
         var failure = Failures.Timeout(type, $"activity {type} timeout", heartbeat);
-        if (TryRetry(step, run, activity, failure, out var state))
+        if (TryRetry(step, owner, activity, failure, out var state))
         {
             return;
         }
@@ -82,7 +83,7 @@ internal static class EndActivity
             failure = Failures.Timeout(TimeoutType.ScheduleToClose, "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying", heartbeat, failure);
         }
 
-        Close(step, run, activity, started => new HistoryEvent
+        Close(step, owner, activity, started => new HistoryEvent
         {
             EventType = EventType.ActivityTaskTimedOut,
             ActivityTaskTimedOutEventAttributes = new ActivityTaskTimedOutEventAttributes
@@ -95,7 +96,7 @@ internal static class EndActivity
         });
     }
 
-    private static bool TryRetry(Step step, WorkflowRun run, ActivityState activity, Failure failure, out RetryState state)
+    private static bool TryRetry(Step step, Entity owner, ActivityState activity, Failure failure, out RetryState state)
     {
         if (activity.CancelRequested)
         {
@@ -106,7 +107,7 @@ internal static class EndActivity
         // A reset asked for while the worker had it begins anew whatever the policy says.
         if (activity.ResetRequested)
         {
-            ActivityControl.BeginAnew(step, run, activity, 0);
+            ActivityControl.BeginAnew(step, owner, activity, 0);
             state = RetryState.InProgress;
             return true;
         }
@@ -123,12 +124,19 @@ internal static class EndActivity
         activity.Attempt++;
         activity.StartedTime = 0;
         activity.AttemptScheduledTime = step.Now + interval;
-        step.Touch(run);
+        step.Touch(owner);
         return true;
     }
 
-    private static void Close(Step step, WorkflowRun run, ActivityState activity, Func<long, HistoryEvent> last)
+    private static void Close(Step step, Entity owner, ActivityState activity, Func<long, HistoryEvent> last)
     {
+        if (owner is StandaloneActivity standalone)
+        {
+            CloseStandaloneActivity.Apply(step, standalone, last(0));
+            return;
+        }
+
+        var run = (WorkflowRun)owner;
         run.S.Activities.Remove(activity.ScheduledEventId);
         long startedEventId = 0;
         if (activity.StartedTime > 0)
