@@ -78,7 +78,7 @@ internal sealed class EngineCore
 
     public Batch Batch { get; private set; } = new();
 
-    /// <summary>Callers that sleep in the engine's time, of a time-skipping server.</summary>
+    /// <summary>What happens at an instant for somebody who waits in memory: sleepers of a time-skipping server, queries that look for another worker.</summary>
     public PriorityQueue<Action<Step>, long> Sleepers { get; } = new();
 
     /// <summary>Grows when rules that route tasks to worker versions change, so that kept references are made anew.</summary>

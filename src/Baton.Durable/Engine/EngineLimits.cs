@@ -34,6 +34,9 @@ internal sealed record EngineLimits
     /// <summary>How long a sticky queue may go without a poll before its worker counts as gone.</summary>
     public TimeSpan StickyPollAge { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a query waits for the worker of a sticky queue before any worker may answer it.</summary>
+    public TimeSpan StickyQueryWait { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>An empty poll answer goes out after this, before the 70 s deadline of SDKs.</summary>
     public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -66,12 +66,27 @@ internal static class DispatchQuery
 
         query.IsWithWorker = false;
         run.Core.Matcher.Offer(step, key, new QueryTask(query.Id, run.RunKey, Instant.Never, (at, poller) => Give(at, poller, run.RunKey, query.Id, sticky)));
+        if (sticky && !query.IsWithWorker)
+        {
+            run.Core.Sleepers.Enqueue(at => GiveUpSticky(at, run.RunKey, query.Id), step.Now + run.Core.Limits.StickyQueryWait.Ticks);
+        }
+    }
+
+    /// <summary>The worker that knows the workflow did not take the query: any worker may, with the whole history.</summary>
+    private static void GiveUpSticky(Step step, long runKey, string queryId)
+    {
+        if (step.Load<WorkflowRun>(runKey) is { } run && run.Queries.Find(queryId) is { IsWithWorker: false } query && !query.Reply.IsSet)
+        {
+            run.S.StickyQueue = "";
+            step.Touch(run);
+            Alone(step, run, query);
+        }
     }
 
     private static void Give(Step step, Poller poller, long runKey, string queryId, bool sticky)
     {
         // The run may have left memory with its caller; then nobody waits for the answer.
-        if (step.Load<WorkflowRun>(runKey) is not { } run || run.Queries.Find(queryId) is not { } query || query.Reply.IsSet)
+        if (step.Load<WorkflowRun>(runKey) is not { } run || run.Queries.Find(queryId) is not { IsWithWorker: false } query || query.Reply.IsSet)
         {
             step.Core.Matcher.Poll(step, poller);
             return;
