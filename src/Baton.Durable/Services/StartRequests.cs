@@ -120,7 +120,7 @@ internal static class StartRequests
     public static IReadOnlyList<Link> LinksOf(StartWorkflowExecutionRequest request) =>
         [.. request.Links.Except(request.CompletionCallbacks.SelectMany(static callback => callback.Links))];
 
-    private static void Required(string? value, string field, EngineLimits limits)
+    public static void Required(string? value, string field, EngineLimits limits)
     {
         if (string.IsNullOrEmpty(value))
         {
@@ -146,7 +146,7 @@ internal static class StartRequests
         }
     }
 
-    private static void Blob(Google.Protobuf.IMessage? blob, string field, EngineLimits limits)
+    public static void Blob(Google.Protobuf.IMessage? blob, string field, EngineLimits limits)
     {
         if (blob is not null && blob.CalculateSize() is var size && size > limits.BlobSize)
         {

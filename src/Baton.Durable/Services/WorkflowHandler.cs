@@ -57,69 +57,8 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
     public Task<SignalWithStartWorkflowExecutionResponse> SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireId(request.SignalName, "SignalName");
-        RequireBlob(request.SignalInput, "SignalInput");
-        var start = new StartWorkflowExecutionRequest
-        {
-            Namespace = request.Namespace,
-            WorkflowId = request.WorkflowId,
-            WorkflowType = request.WorkflowType,
-            TaskQueue = request.TaskQueue,
-            Input = request.Input,
-            WorkflowExecutionTimeout = request.WorkflowExecutionTimeout,
-            WorkflowRunTimeout = request.WorkflowRunTimeout,
-            WorkflowTaskTimeout = request.WorkflowTaskTimeout,
-            Identity = request.Identity,
-            RequestId = request.RequestId,
-            RetryPolicy = request.RetryPolicy,
-            CronSchedule = request.CronSchedule,
-            Memo = request.Memo,
-            SearchAttributes = request.SearchAttributes,
-            Header = request.Header,
-            WorkflowStartDelay = request.WorkflowStartDelay,
-            UserMetadata = request.UserMetadata,
-            VersioningOverride = request.VersioningOverride,
-            Priority = request.Priority,
-        };
-        start.Links.AddRange(request.Links);
-        EnsureRequestId(start);
-        StartRequests.Check(start, space, Limits);
-        var (reuse, conflict) = StartRequests.Policies(request.WorkflowIdReusePolicy, request.WorkflowIdConflictPolicy, WorkflowIdConflictPolicy.UseExisting);
-        if (conflict == WorkflowIdConflictPolicy.Fail)
-        {
-            throw ServiceErrors.InvalidArgument("Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation.");
-        }
-
-        return Engine.Run(step =>
-        {
-            var decision = WorkflowIds.Decide(step, space, request.WorkflowId, reuse, conflict, start.RequestId);
-            var signal = new SignalArguments(request.SignalName, request.SignalInput, request.Identity, request.Header)
-            {
-                RequestId = request.RequestId,
-                Links = request.Links,
-            };
-            if (decision.Existing is { IsRunning: true } existing)
-            {
-                RequireSignalLeft(existing);
-                Signal.Apply(step, existing, signal);
-                return new SignalWithStartWorkflowExecutionResponse { RunId = existing.RunId, Started = false };
-            }
-
-            if (decision.Existing is { } same)
-            {
-                return new SignalWithStartWorkflowExecutionResponse { RunId = same.RunId, Started = true };
-            }
-
-            if (decision.Terminate is { } old)
-            {
-                CloseRun.Terminate(step, old, "TerminateIfRunning WorkflowIdReusePolicy Policy", "history-service");
-            }
-
-            // The signal stands before the first workflow task, so that the workflow's first look finds it.
-            var run = StartRequests.Start(step, space, start, withoutFirstTask: true);
-            Signal.Apply(step, run, signal);
-            return new SignalWithStartWorkflowExecutionResponse { RunId = run.RunId, Started = true };
-        });
+        var operation = new SignalWithStart(request, space, Limits);
+        return Engine.Run(operation.Apply);
     }
 
     public Task<SignalWorkflowExecutionResponse> SignalWorkflowExecution(SignalWorkflowExecutionRequest request, CallContext call)
@@ -132,7 +71,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         return Engine.Run(step =>
         {
             var run = FindOpenRun(step, space, request.WorkflowExecution);
-            RequireSignalLeft(run);
+            Signal.RequireLeft(run);
             Signal.Apply(step, run, new SignalArguments(request.SignalName, request.Input, request.Identity, request.Header)
             {
                 RequestId = request.RequestId,
@@ -226,14 +165,6 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         if (request.RequestId.Length == 0)
         {
             request.RequestId = Guid.NewGuid().ToString("D");
-        }
-    }
-
-    private void RequireSignalLeft(WorkflowRun run)
-    {
-        if (run.S.SignalCount >= Limits.Signals)
-        {
-            throw ServiceErrors.InvalidArgument($"exceeded workflow execution limit for signal events: {Limits.Signals}");
         }
     }
 

@@ -159,6 +159,33 @@ public class NexusTests(ServerFixture server) : ConformanceTest(server)
         Assert.Equal("delivered", await handle.GetResultAsync());
     });
 
+    [Workflow]
+    public class SignalsWithStart
+    {
+        [WorkflowRun]
+        public async Task<string> RunAsync(string workflowId, string taskQueue)
+        {
+            var first = await SignalAsync("first");
+            var second = await SignalAsync("second");
+            return $"{first.Id} {first.RunId == second.RunId}";
+
+            Task<ExternalWorkflowHandle> SignalAsync(string item) => Workflow.SignalWithStartWorkflowAsync(
+                (Mailbox wf) => wf.RunAsync(), wf => wf.AddAsync(item), new(workflowId, taskQueue) { IdConflictPolicy = WorkflowIdConflictPolicy.UseExisting });
+        }
+    }
+
+    [Fact]
+    public Task A_workflow_signals_another_with_start() => WithWorkerAsync<SignalsWithStart>(
+        async () =>
+        {
+            var target = Client.GetWorkflowHandle<Mailbox>(NewId("target"));
+            var caller = await Client.StartWorkflowAsync((SignalsWithStart wf) => wf.RunAsync(target.Id, TaskQueue), Options());
+            Assert.Equal($"{target.Id} True", await caller.GetResultAsync());
+            Assert.Equal(["first", "second"], await target.QueryAsync(wf => wf.Received()));
+            await target.TerminateAsync();
+        },
+        options => options.AddWorkflow<Mailbox>());
+
     [Fact]
     public async Task Endpoints_are_created_updated_listed_and_deleted()
     {

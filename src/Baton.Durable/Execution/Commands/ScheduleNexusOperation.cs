@@ -1,5 +1,6 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Nexus;
 using Google.Protobuf.WellKnownTypes;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Enums.V1;
@@ -16,7 +17,7 @@ internal static class ScheduleNexusOperation
     public static void Check(CommandBatch batch, Command command)
     {
         var a = command.ScheduleNexusOperationCommandAttributes ?? throw new BadCommandException(Bad, "empty ScheduleNexusOperationCommandAttributes");
-        if (!batch.Run.Core.Endpoints.TryGetByName(a.Endpoint, out _))
+        if (a.Endpoint != SystemNexus.Endpoint && !batch.Run.Core.Endpoints.TryGetByName(a.Endpoint, out _))
         {
             throw new BadCommandException(Bad, $"endpoint \"{a.Endpoint}\" not found");
         }
@@ -55,7 +56,7 @@ internal static class ScheduleNexusOperation
         var attributes = new NexusOperationScheduledEventAttributes
         {
             Endpoint = a.Endpoint,
-            EndpointId = endpoint!.Id,
+            EndpointId = endpoint?.Id ?? "",
             Service = a.Service,
             Operation = a.Operation,
             Input = a.Input,

@@ -26,7 +26,11 @@ internal static class AttemptNexusOperation
         operation.TakenTime = 0;
         operation.AttemptDeadline = NexusClock.RequestDeadline(operation, step.Now);
         step.Touch(run);
-        if (!run.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
+        if (operation.Endpoint == SystemNexus.Endpoint)
+        {
+            SystemNexus.Invoke(step, run, operation);
+        }
+        else if (!run.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
         {
             EndNexusOperation.Fail(step, run, operation, NexusFailures.OfHandler("NOT_FOUND", "endpoint not registered"));
         }

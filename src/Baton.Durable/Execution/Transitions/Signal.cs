@@ -1,4 +1,5 @@
 using Baton.Durable.Engine;
+using Baton.Durable.Hosting;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
@@ -19,6 +20,15 @@ internal sealed record SignalArguments(string Name, Payloads? Input, string Iden
 internal static class Signal
 {
     private const int RememberedRequests = 1000;
+
+    /// <exception cref="ServiceException">INVALID_ARGUMENT: the run has had as many signals as it may have.</exception>
+    public static void RequireLeft(WorkflowRun run)
+    {
+        if (run.S.SignalCount >= run.Core.Limits.Signals)
+        {
+            throw ServiceErrors.InvalidArgument($"exceeded workflow execution limit for signal events: {run.Core.Limits.Signals}");
+        }
+    }
 
     public static void Apply(Step step, WorkflowRun run, SignalArguments signal)
     {
