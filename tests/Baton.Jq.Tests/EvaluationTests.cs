@@ -66,8 +66,17 @@ public class EvaluationTests
     [InlineData("[3,1,2] | sort, (sort_by(-.)), group_by(. > 1), unique_by(. % 2), min_by(-.), max_by(-.)", "[1,2,3] [3,2,1] [[1],[3,2]] [2,3] 3 1")]
     [InlineData("\"\\u00e9\\ud83d\\ude00x\" | length, utf8bytelength, explode, .[1:2], (explode | implode)", "3 7 [233,128512,120] \"😀\" \"é😀x\"")]
     [InlineData("[1,null,\"a\",[1],{\"b\":1},true] | map(type)", """["number","null","string","array","object","boolean"]""")]
+    [InlineData("[5,6] | to_entries", """[{"key":0,"value":5},{"key":1,"value":6}]""")]
+    [InlineData("[{\"name\":\"a\",\"value\":1},{\"k\":\"b\",\"v\":2},{\"key\":null},{\"key\":false},{\"key\":1}] | from_entries", """{"a":1,"b":2,"null":null,"false":null,"1":null}""")]
+    [InlineData("try @what catch .", "\"what is not a valid format\"")]
+    [InlineData("\"abc\" | [match(\"\"; \"g\").offset], gsub(\"\"; \"-\"), gsub(\"$\"; \"<\")", """[0,1,2,3] "-a-b-c-" "abc<" """)]
+    [InlineData("\"test\" | [match(\"( )*\"; \"g\").captures[0].offset], [match(\"( )*\"; \"gn\")]", "[-1,-1,-1,-1,-1] []")]
+    [InlineData("\"aXbxc\" | ascii_downcase, [splits(\"x\"; \"i\")], [scan(\"[a-c]\")], sub(\"(?<l>[a-z])\"; \"<\\(.l)>\"; \"g\")", "\"axbxc\" [\"a\",\"b\",\"c\"] [\"a\",\"b\",\"c\"] \"<a>X<b><x><c>\"")]
+    [InlineData("\"\\ud83d\\ude00é\" | [match(\".\"; \"g\").string], [match(\"[^a]\"; \"g\").offset], test(\"[\\ud83d\\ude00-\\ud83d\\ude02]\")", """["😀","é"] [0,1] true""")]
+    [InlineData("\"aaa\" | test(\"a++a\"), test(\"\\\\h{3}\"), [match(\"(?<x>a)(?<x>a)\").captures[].name]", """false true ["x","x"]""")]
+    [InlineData("\"x1 y\" | [scan(\"[[:alpha:]]\\\\d?\")], test(\"\\\\Q1 y\\\\E$\"), sub(\"(?<a>.)(?<b>.)\"; \"\\(.b)\\(.a)\")", """["x1","y"] true "1x y" """)]
     [InlineData("input", "error: break")]
-    public void Evaluates(string filter, string expected) => Assert.Equal(expected, Run(filter));
+    public void Evaluates(string filter, string expected) => Assert.Equal(expected.TrimEnd(), Run(filter));
 
     [Theory]
     [InlineData("1.000", "1.000")]

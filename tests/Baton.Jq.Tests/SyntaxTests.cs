@@ -14,7 +14,6 @@ public class SyntaxTests
     [InlineData("{a b}", "syntax error, unexpected IDENT, expecting '}'", 1, 4)]
     [InlineData("{(1):2}", "Cannot use number (1) as object key", 1, 3)]
     [InlineData("\n  foo(1)", "foo/1 is not defined", 2, 3)]
-    [InlineData("@what", "what is not a valid format", 1, 1)]
     [InlineData("break", "break requires a label to break to", 1, 1)]
     [InlineData("import \"m\" as m; 1", "module not found: m", 1, 1)]
     [InlineData("\"\\x\"", "Invalid escape at line 1, column 4 (while parsing '\"\\x\"')", 1, 2)]

@@ -79,7 +79,7 @@ internal sealed partial class Compiler
                 return Template(template, scope, level);
 
             case FormatAst format:
-                return new Native0Node(FormatOf(format.Name, format.Span));
+                return new Native0Node(FormatOf(format.Name));
 
             case IndexAst index:
                 return new IndexNode(Compile(index.Target, scope, level), Compile(index.Key, scope, level), index.Optional);
@@ -184,22 +184,15 @@ internal sealed partial class Compiler
         _ => Arithmetic.GreaterOrEqual,
     };
 
-    private Func<Machine, JqValue, JqValue> FormatOf(string name, Span span)
-    {
-        if (Formats.Find(name) is { } format)
-        {
-            return format;
-        }
-
-        Problem($"{name} is not a valid format", span);
-        return Text.ToText;
-    }
+    /// <summary>An unknown format is an error of the program where it is used, as in jq, so that it can be caught.</summary>
+    private static Func<Machine, JqValue, JqValue> FormatOf(string name) =>
+        Formats.Find(name) ?? ((_, _) => Errors.Raise($"{name} is not a valid format"));
 
     private TemplateNode Template(TemplateAst template, Scope? scope, int level)
     {
         var texts = template.Parts.Select(p => p.IsText ? ((LiteralAst)p.Part).Value.GetString() : null).ToArray();
         var parts = template.Parts.Where(p => !p.IsText).Select(p => Compile(p.Part, scope, level)).ToArray();
-        return new(texts, FormatOf(template.Format ?? "text", template.Span), parts);
+        return new(texts, FormatOf(template.Format ?? "text"), parts);
     }
 
     private Node Variable(VariableAst variable, Scope? scope, int level)

@@ -52,21 +52,28 @@ internal static class Collections
 
     public static JqValue ToEntries(Machine m, JqValue value)
     {
-        if (value.Ref is not JqObject obj)
+        m.Meter.ChargeCopy(value.Count);
+        var entries = new JqValue[value.Count];
+        switch (value.Ref)
         {
-            return value.Ref is JqArray ? Errors.Raise("Cannot index array with number") : Errors.Type(value, "has no keys");
-        }
+            case JqObject obj:
+                for (var i = 0; i < entries.Length; i++)
+                {
+                    entries[i] = Entry(obj.KeyAt(i), obj.ValueAt(i));
+                }
 
-        m.Meter.ChargeCopy(obj.Count);
-        var entries = new JqValue[obj.Count];
-        for (var i = 0; i < entries.Length; i++)
-        {
-            var entry = JqObject.NewEntries(2);
-            entry[0].Key = "key";
-            entry[0].Value = obj.KeyAt(i);
-            entry[1].Key = "value";
-            entry[1].Value = obj.ValueAt(i);
-            entries[i] = JqValue.From(JqObject.OfDistinct(entry));
+                break;
+
+            case JqArray array:
+                for (var i = 0; i < entries.Length; i++)
+                {
+                    entries[i] = Entry(JqValue.From((double)i), array[i]);
+                }
+
+                break;
+
+            default:
+                return Errors.Type(value, "has no keys");
         }
 
         return JqValue.From(JqArray.Of(entries));
@@ -84,7 +91,7 @@ internal static class Collections
         foreach (var entry in Values(value))
         {
             m.Meter.Step();
-            var key = FirstTrue(entry, ["key", "Key", "k", "K", "name", "Name"], m, keepFalse: true);
+            var key = FirstTrue(entry, ["key", "Key", "k", "K", "name", "Name"], m);
             if (key.IsError)
             {
                 return key;
@@ -93,15 +100,8 @@ internal static class Collections
             var name = key.Ref switch
             {
                 string text => text,
-                null => "null",
-                JqArray or JqObject => null,
                 _ => key.ToJson(),
             };
-            if (name is null)
-            {
-                return Errors.Raise($"Cannot use {Errors.Describe(key)} as object key");
-            }
-
             var field = FirstPresent((JqObject?)entry.Ref, ["value", "Value", "v", "V"]);
             result.Set(name, field);
         }
@@ -238,6 +238,16 @@ internal static class Collections
     public static JqValue NotIterable(in JqValue value) =>
         Errors.Raise(value.IsNull ? "Cannot iterate over null" : $"Cannot iterate over {Errors.Describe(value)}");
 
+    private static JqValue Entry(in JqValue key, in JqValue value)
+    {
+        var entry = JqObject.NewEntries(2);
+        entry[0].Key = "key";
+        entry[0].Value = key;
+        entry[1].Key = "value";
+        entry[1].Value = value;
+        return JqValue.From(JqObject.OfDistinct(entry));
+    }
+
     private static JqValue[] Values(in JqValue value)
     {
         if (value.Ref is JqArray array)
@@ -275,7 +285,7 @@ internal static class Collections
         return text.ToString();
     }
 
-    private static JqValue FirstTrue(in JqValue entry, ReadOnlySpan<string> names, Machine m, bool keepFalse)
+    private static JqValue FirstTrue(in JqValue entry, ReadOnlySpan<string> names, Machine m)
     {
         JqValue last = default;
         foreach (var name in names)
@@ -287,7 +297,7 @@ internal static class Collections
             }
 
             // "false" is a key too; only null counts as missing.
-            if (keepFalse && value.IsFalse)
+            if (value.IsFalse)
             {
                 last = value;
             }

@@ -127,7 +127,6 @@ internal static class Prelude
         def datesub(unit; n): . - n;
         def debug(message): (message | debug | empty), .;
         def halt_error: halt_error(5);
-        def ascii: [.] | implode;
         """;
 
     private static readonly Lazy<IReadOnlyDictionary<string, FunctionAst>> Functions = new(Parse);
