@@ -71,6 +71,7 @@ internal static class DurableComposition
             new NexusTaskHandler(engine),
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
+            new DeploymentHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];

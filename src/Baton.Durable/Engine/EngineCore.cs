@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
 using Baton.Durable.Nexus;
@@ -55,7 +56,8 @@ internal sealed class EngineCore
         this.logger = logger;
         Clock = clock;
         Limits = limits;
-        Matcher = new Matcher();
+        Deployments = new DeploymentRegistry();
+        Matcher = new Matcher(Deployments);
         Namespaces = new NamespaceRegistry();
     }
 
@@ -76,13 +78,12 @@ internal sealed class EngineCore
     /// <summary>Carries calls to other Nexus servers. Null in an engine that stands alone; calls then time out.</summary>
     public NexusHttp? Outbound { get; set; }
 
+    public DeploymentRegistry Deployments { get; }
+
     public Batch Batch { get; private set; } = new();
 
     /// <summary>What happens at an instant for somebody who waits in memory: sleepers of a time-skipping server, queries that look for another worker.</summary>
     public PriorityQueue<Action<Step>, long> Sleepers { get; } = new();
-
-    /// <summary>Grows when rules that route tasks to worker versions change, so that kept references are made anew.</summary>
-    public long RoutingRevision { get; set; }
 
     /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
     public bool IsIdle => busy.Count == 0;
@@ -106,6 +107,7 @@ internal sealed class EngineCore
     {
         loaded = false;
         Namespaces.Load(store.Documents);
+        Deployments.Load(store.Documents);
         Matcher.LoadConfigs(store.Documents);
         Endpoints.Load(store.Documents);
         Loaded?.Invoke(store.Documents);

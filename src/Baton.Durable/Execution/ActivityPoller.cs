@@ -22,7 +22,8 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
         if (activity is not { StartedTime: 0, Paused: false }
             || activity.Attempt != task.Attempt
             || activity.Stamp != task.Stamp
-            || activity.AttemptScheduledTime > step.Now)
+            || activity.AttemptScheduledTime > step.Now
+            || !Versioning.MayTakeActivity(step, run, this))
         {
             return false;
         }

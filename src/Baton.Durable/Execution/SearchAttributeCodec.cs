@@ -31,6 +31,7 @@ internal static class SearchAttributeCodec
         ["TemporalReportedProblems"] = AttributeType.KeywordList,
         ["TemporalWorkerDeployment"] = AttributeType.Keyword,
         ["TemporalWorkerDeploymentVersion"] = AttributeType.Keyword,
+        ["TemporalUsedWorkerDeploymentVersions"] = AttributeType.KeywordList,
         ["TemporalWorkflowVersioningBehavior"] = AttributeType.Keyword,
     };
 

@@ -21,7 +21,7 @@ internal sealed class WorkflowPoller(QueueKey queue, string identity, Reply<Poll
             return false;
         }
 
-        Versioning.Started(step, run, this);
+        Versioning.Started(run, this);
         Answer(step, StartWorkflowTask.Apply(step, run, Identity, WorkerInstance));
         return true;
     }

@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Nexus;
@@ -21,6 +22,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
     private readonly EngineCore core;
     private readonly PendingParts parts = new();
     private readonly Dictionary<long, TaskRef> activityTasks = [];
+    private int ramp;
 
     public WorkflowRun(EngineCore core, long runKey, string namespaceId, string workflowId, string runId, ExecutionState state)
         : base(runKey, EntityKind.Workflow, namespaceId, workflowId, runId)
@@ -55,6 +57,9 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
     public WorkflowExecutionStatus Status => (WorkflowExecutionStatus)S.Status;
 
     public bool IsRunning => Status is WorkflowExecutionStatus.Running or WorkflowExecutionStatus.Paused;
+
+    /// <summary>Where the run's id falls when a worker version is ramped up.</summary>
+    public int Ramp => ramp != 0 ? ramp : ramp = DeploymentRegistry.RampOf(Id);
 
     public bool IsPaused => S.Pause is not null;
 
@@ -159,16 +164,22 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
             tasks.Add(WorkflowTaskRef(task));
         }
 
+        if (Versioning.HoldsActivities(this))
+        {
+            return;
+        }
+
         if (activityTasks.Count > 2 * S.Activities.Count)
         {
             activityTasks.Clear();
         }
 
+        var pinned = Versioning.PinnedTo(this);
         foreach (var activity in S.Activities.Values)
         {
             if (activity.StartedTime == 0 && !activity.Paused && activity.AttemptScheduledTime <= now)
             {
-                tasks.Add(ActivityTaskRef(activity));
+                tasks.Add(ActivityTaskRef(activity, pinned));
             }
         }
     }
@@ -195,7 +206,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
         RootId = S.RootWorkflowId,
         RootRunId = S.RootRunId,
         Memo = S.Memo,
-        Attributes = SearchAttributeCodec.Decode(SearchAttributes.Parser.ParseFrom(S.SearchAttributes), Namespace.CustomAttributes),
+        Attributes = Attributes(),
     };
 
     public override void WriteMore(WriteBatch batch)
@@ -233,6 +244,13 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
         }
     }
 
+    private Dictionary<string, AttributeValue> Attributes()
+    {
+        var values = SearchAttributeCodec.Decode(SearchAttributes.Parser.ParseFrom(S.SearchAttributes), Namespace.CustomAttributes);
+        SystemAttributes.Add(this, values);
+        return values;
+    }
+
     private TaskRef WorkflowTaskRef(WorkflowTaskState task)
     {
         var reference = NewTaskRef(TaskKind.Workflow, task.Queue, task.ScheduledEventId, task.Attempt, task.Stamp, task.ScheduledTime, S.Priority);
@@ -243,17 +261,18 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
         }
         else
         {
-            Versioning.Route(this, reference);
+            reference.Ramp = Ramp;
+            (reference.DeploymentName, reference.BuildId) = Versioning.PinnedTo(this);
         }
 
         return reference;
     }
 
-    private TaskRef ActivityTaskRef(ActivityState activity)
+    private TaskRef ActivityTaskRef(ActivityState activity, WorkerVersion pinned)
     {
         // Kept from step to step: a run may have thousands waiting.
         if (activityTasks.TryGetValue(activity.ScheduledEventId, out var kept)
-            && kept.Attempt == activity.Attempt && kept.Stamp == activity.Stamp && kept.Queue == activity.TaskQueue && kept.RoutingRevision == core.RoutingRevision)
+            && kept.Attempt == activity.Attempt && kept.Stamp == activity.Stamp && kept.Queue == activity.TaskQueue && kept.DeploymentName == pinned.Deployment && kept.BuildId == pinned.BuildId)
         {
             return kept;
         }
@@ -261,8 +280,8 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
         var reference = NewTaskRef(
             TaskKind.Activity, activity.TaskQueue, activity.ScheduledEventId, activity.Attempt, activity.Stamp, activity.AttemptScheduledTime,
             activity.Priority.IsEmpty ? S.Priority : activity.Priority);
-        Versioning.RouteActivity(this, activity, reference);
-        reference.RoutingRevision = core.RoutingRevision;
+        reference.Ramp = Ramp;
+        (reference.DeploymentName, reference.BuildId) = pinned;
         activityTasks[activity.ScheduledEventId] = reference;
         return reference;
     }

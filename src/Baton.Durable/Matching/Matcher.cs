@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
@@ -11,7 +12,7 @@ namespace Baton.Durable.Matching;
 /// Brings tasks and workers together. Holds references only: whether a task is still wanted is decided by its entity when it is started.
 /// Everything here is rebuilt from entities after a crash, except the pollers, who ask again.
 /// </summary>
-internal sealed class Matcher
+internal sealed class Matcher(DeploymentRegistry deployments)
 {
     private const string ConfigKind = "task-queue";
     private const int IdleQueues = 1000;
@@ -33,7 +34,7 @@ internal sealed class Matcher
     /// <summary>A task that an entity has now: to a waiting worker, or into the backlog.</summary>
     public void Offer(Step step, TaskRef task)
     {
-        var queue = Get(QueueKey.Of(task));
+        var queue = Get(Route(task));
         if (queue.Add(task, step.Now) && queue.HasPoller)
         {
             Serve(step, queue);
@@ -41,7 +42,7 @@ internal sealed class Matcher
     }
 
     /// <summary>A task from the wake index at start, before there are pollers.</summary>
-    public void Restore(TaskRef task) => Get(QueueKey.Of(task)).Backlog.Add(task);
+    public void Restore(TaskRef task) => Get(Route(task)).Backlog.Add(task);
 
     /// <summary>Reads what was set for task queues over the API.</summary>
     public void LoadConfigs(IDocumentReader documents)
@@ -177,8 +178,19 @@ internal sealed class Matcher
         }
     }
 
-    /// <summary>Takes everything that waits in a queue, to be routed anew.</summary>
-    public List<TaskRef> Drain(QueueKey key) => queues.TryGetValue(key, out var queue) ? queue.Backlog.TakeAll() : [];
+    /// <summary>The versions of workers that a queue's tasks go to changed: tasks that wait move.</summary>
+    public void Reroute(Step step, string namespaceId, string name, TaskKind kind)
+    {
+        foreach (var task in VersionsOf(namespaceId, name, kind).ToList().SelectMany(static queue => queue.Backlog.TakeAll()))
+        {
+            Get(Route(task)).Backlog.Add(task);
+        }
+
+        foreach (var queue in VersionsOf(namespaceId, name, kind).ToList())
+        {
+            Serve(step, queue);
+        }
+    }
 
     public void ClearTasks()
     {
@@ -263,6 +275,14 @@ internal sealed class Matcher
         }
 
         return false;
+    }
+
+    private QueueKey Route(TaskRef task)
+    {
+        var version = task.Sticky
+            ? WorkerVersion.None
+            : deployments.Target(task.NamespaceId, task.Queue, task.Kind, new WorkerVersion(task.DeploymentName, task.BuildId), task.Ramp);
+        return new QueueKey(task.NamespaceId, task.Queue, task.Kind, version.Deployment, version.BuildId);
     }
 
     private void Throttle(TaskQueue queue, long until)

@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Temporalio.Api.TaskQueue.V1;
@@ -5,10 +6,7 @@ using Temporalio.Api.TaskQueue.V1;
 namespace Baton.Durable.Matching;
 
 /// <summary>Name of a queue of one kind of task. Tasks for one worker deployment version wait in a queue of their own.</summary>
-internal readonly record struct QueueKey(string NamespaceId, string Name, TaskKind Kind, string Deployment, string BuildId)
-{
-    public static QueueKey Of(TaskRef task) => new(task.NamespaceId, task.Queue, task.Kind, task.DeploymentName, task.BuildId);
-}
+internal readonly record struct QueueKey(string NamespaceId, string Name, TaskKind Kind, string Deployment, string BuildId);
 
 /// <summary>A worker that waits for a task.</summary>
 internal abstract class Poller(QueueKey queue, string identity)
@@ -24,8 +22,8 @@ internal abstract class Poller(QueueKey queue, string identity)
 
     public string DeploymentName { get; init; } = "";
 
-    /// <summary>The worker takes tasks of its own deployment version only.</summary>
-    public bool IsVersioned { get; init; }
+    /// <summary>The worker takes tasks of this version only; none for workers without versions.</summary>
+    public WorkerVersion Version { get; init; } = WorkerVersion.None;
 
     /// <summary>The worker takes tasks of compatible build ids only, in the older way.</summary>
     public bool UsesVersionSets { get; init; }

@@ -141,7 +141,7 @@ internal sealed record PollerSeen(
     string Identity, string WorkerInstance, string DeploymentName, string BuildId, bool IsVersioned, bool UsesVersionSets, double? RateLimit, long At)
 {
     public PollerSeen(Poller poller, long now)
-        : this(poller.Identity, poller.WorkerInstance, poller.DeploymentName, poller.BuildId, poller.IsVersioned, poller.UsesVersionSets, poller.RateLimit, now)
+        : this(poller.Identity, poller.WorkerInstance, poller.DeploymentName, poller.BuildId, !poller.Version.IsNone, poller.UsesVersionSets, poller.RateLimit, now)
     {
     }
 }

@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -24,12 +25,19 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
         return Engine.Wait<PollNexusTaskQueueResponse>(
             (step, reply) =>
             {
-                poller = new NexusPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Nexus, "", ""), request.Identity, reply)
+                var version = Versioning.PollVersion(request.DeploymentOptions);
+                poller = new NexusPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Nexus, version.Deployment, version.BuildId), request.Identity, reply)
                 {
                     WorkerInstance = request.WorkerInstanceKey,
+                    Version = version,
                     DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
                     BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
                 };
+                if (!version.IsNone)
+                {
+                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Nexus);
+                }
+
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

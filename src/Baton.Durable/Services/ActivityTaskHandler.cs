@@ -1,4 +1,5 @@
 using Baton.Durable.Activities;
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -24,15 +25,20 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
         return Engine.Wait<PollActivityTaskQueueResponse>(
             (step, reply) =>
             {
-                var (deployment, build) = Versioning.PollVersion(request.DeploymentOptions);
-                poller = new ActivityPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Activity, deployment, build), request.Identity, reply)
+                var version = Versioning.PollVersion(request.DeploymentOptions);
+                poller = new ActivityPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Activity, version.Deployment, version.BuildId), request.Identity, reply)
                 {
                     WorkerInstance = request.WorkerInstanceKey,
+                    Version = version,
                     DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
                     BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
                     RateLimit = request.TaskQueueMetadata?.MaxTasksPerSecond,
                 };
-                Versioning.Polled(step, poller, request.DeploymentOptions);
+                if (!version.IsNone)
+                {
+                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Activity);
+                }
+
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

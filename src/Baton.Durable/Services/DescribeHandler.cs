@@ -105,7 +105,16 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
         info.ParentNamespaceId = s.Parent?.NamespaceId ?? "";
         info.AutoResetPoints = s.ResetPoints.IsEmpty ? null : ResetPoints.Parser.ParseFrom(s.ResetPoints);
         info.Priority = s.Priority.IsEmpty ? null : Priority.Parser.ParseFrom(s.Priority);
-        info.SearchAttributes = SearchAttributeCodec.WithTypes(SearchAttributes.Parser.ParseFrom(s.SearchAttributes), run.Namespace.CustomAttributes);
+        info.VersioningInfo = Versioning.Describe(run);
+        info.WorkerDeploymentName = s.Versioning?.LastDeploymentName ?? "";
+        var searchable = SearchAttributeCodec.WithTypes(SearchAttributes.Parser.ParseFrom(s.SearchAttributes), run.Namespace.CustomAttributes);
+        foreach (var (name, payload) in info.SearchAttributes.IndexedFields)
+        {
+            // Those that the server sets stand in no payload of the run.
+            searchable.IndexedFields.TryAdd(name, payload);
+        }
+
+        info.SearchAttributes = searchable;
         return info;
     }
 

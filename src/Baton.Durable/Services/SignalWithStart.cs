@@ -54,9 +54,10 @@ internal sealed class SignalWithStart
         }
     }
 
-    /// <exception cref="ServiceException">The id may not be used, or the open run takes no more signals; nothing has changed.</exception>
+    /// <exception cref="ServiceException">The id or the version may not be used, or the open run takes no more signals; nothing has changed.</exception>
     public SignalWithStartWorkflowExecutionResponse Apply(Step step)
     {
+        Versioning.RequireStart(step, space, start);
         var decision = WorkflowIds.Decide(step, space, request.WorkflowId, reuse, conflict, start.RequestId);
         var signal = new SignalArguments(request.SignalName, request.SignalInput, request.Identity, request.Header)
         {

@@ -112,7 +112,7 @@ internal static class StartRequests
             UserMetadata = request.UserMetadata,
             Links = LinksOf(request),
             WithoutFirstTask = withoutFirstTask,
-            Versioning = Versioning.ForStart(space, request, attributes),
+            Versioning = Versioning.ForStart(step, space, request, attributes),
         });
     }
 

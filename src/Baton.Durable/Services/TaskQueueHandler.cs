@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
@@ -134,6 +135,7 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
             }
         }
 
+        response.VersioningInfo = VersioningInfo(step.Core.Deployments.RoutingOf(space.Id, name, kind));
         if (request.ReportConfig)
         {
             response.Config = settings.Config ?? new TaskQueueConfig();
@@ -184,7 +186,7 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
                     info.Stats = Stats(step, ofVersion);
                 }
 
-                version.TypesInfo[(int)TypeOf(kind)] = info;
+                version.TypesInfo[(int)DeploymentView.TypeOf(kind)] = info;
             }
 
             response.VersionsInfo[build] = version;
@@ -271,10 +273,13 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
         _ => throw ServiceErrors.InvalidArgument($"TaskQueueType {type} is unknown."),
     };
 
-    private static TaskQueueType TypeOf(TaskKind kind) => kind switch
+    private static TaskQueueVersioningInfo? VersioningInfo(QueueRouting routing) => routing == default ? null : new TaskQueueVersioningInfo
     {
-        TaskKind.Workflow => TaskQueueType.Workflow,
-        TaskKind.Activity => TaskQueueType.Activity,
-        _ => TaskQueueType.Nexus,
+        CurrentDeploymentVersion = routing.Current?.ToApi(),
+        CurrentVersion = (routing.Current ?? WorkerVersion.None).ToOlderString(),
+        RampingDeploymentVersion = routing.Ramping?.ToApi(),
+        RampingVersion = routing.Ramping?.ToOlderString() ?? "",
+        RampingVersionPercentage = routing.Percentage,
+        UpdateTime = Instant.ToTimestamp(Math.Max(routing.CurrentChanged, routing.RampChanged)),
     };
 }

@@ -145,6 +145,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         Step step, NamespaceEntry space, StartWorkflowExecutionRequest start, WorkflowIdReusePolicy reuse, WorkflowIdConflictPolicy conflict,
         UpdateWorkflowExecutionRequest update, Reply<UpdateAnswer> reply)
     {
+        Versioning.RequireStart(step, space, start);
         // An update that is known already is only waited for, whatever became of the run.
         if (step.TryFindCurrent<WorkflowRun>(Storage.EntityKind.Workflow, space.Id, start.WorkflowId, out var current)
             && (current.S.Updates.ContainsKey(update.Request.Meta.UpdateId) || current.Updates.Find(update.Request.Meta.UpdateId) is not null)

@@ -19,6 +19,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         var (reuse, conflict) = StartRequests.Policies(request.WorkflowIdReusePolicy, request.WorkflowIdConflictPolicy, WorkflowIdConflictPolicy.Fail);
         return Engine.Run<StartWorkflowExecutionResponse>((step, reply) =>
         {
+            Versioning.RequireStart(step, space, request);
             var decision = WorkflowIds.Decide(step, space, request.WorkflowId, reuse, conflict, request.RequestId);
             if (decision.Existing is { } existing)
             {
@@ -36,7 +37,8 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
                 CloseRun.Terminate(step, old, "TerminateIfRunning WorkflowIdReusePolicy Policy", "history-service");
             }
 
-            var eager = request.RequestEagerExecution && Instant.From(request.WorkflowStartDelay) == 0 && request.CronSchedule.Length == 0;
+            var eager = request.RequestEagerExecution && Instant.From(request.WorkflowStartDelay) == 0 && request.CronSchedule.Length == 0
+                && Versioning.MayStartEagerly(step, space, request);
             var run = StartRequests.Start(step, space, request, eager);
             var response = Answer(run, started: true);
             if (eager && run.HasWorkflowTask)

@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -22,14 +23,20 @@ internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(en
             (step, reply) =>
             {
                 var sticky = request.TaskQueue!.Kind == TaskQueueKind.Sticky;
-                var (deployment, build) = sticky ? ("", "") : Versioning.PollVersion(request.DeploymentOptions);
+                var version = Versioning.PollVersion(request.DeploymentOptions);
+                var (deployment, build) = sticky ? WorkerVersion.None : version;
                 poller = new WorkflowPoller(new QueueKey(space.Id, request.TaskQueue.Name, TaskKind.Workflow, deployment, build), request.Identity, reply)
                 {
                     WorkerInstance = request.WorkerInstanceKey,
+                    Version = version,
                     DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
                     BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
                 };
-                Versioning.Polled(step, poller, request.DeploymentOptions);
+                if (!sticky && !version.IsNone)
+                {
+                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Workflow);
+                }
+
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

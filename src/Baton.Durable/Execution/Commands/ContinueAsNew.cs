@@ -88,6 +88,6 @@ internal static class ContinueAsNew
             Memo = memo,
             SearchAttributes = searchAttributes,
             Identity = batch.Request.Identity,
-        });
+        }, a.InitialVersioningBehavior);
     }
 }

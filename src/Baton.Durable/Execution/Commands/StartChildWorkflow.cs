@@ -141,7 +141,7 @@ internal static class StartChildWorkflow
             ParentRunKey = run.RunKey,
             ParentClosePolicy = a.ParentClosePolicy,
             UserMetadata = command.UserMetadata,
-            Versioning = Versioning.ForChild(run, space, attributes),
+            Versioning = Versioning.ForChild(batch.Step, run, space, attributes),
         });
         if (!run.IsRunning || !run.S.Children.TryGetValue(initiated.EventId, out var state))
         {

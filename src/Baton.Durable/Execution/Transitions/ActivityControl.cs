@@ -22,7 +22,7 @@ internal static class ActivityControl
         activity.PauseReason = reason;
         activity.PauseRequestId = requestId;
         activity.Stamp += activity.StartedTime == 0 ? 1 : 0;
-        step.Touch(owner);
+        step.Touch(owner, visibility: true);
     }
 
     public static void Unpause(Step step, Entity owner, ActivityState activity, bool resetAttempts, bool resetHeartbeat, long jitter)
@@ -55,7 +55,7 @@ internal static class ActivityControl
             activity.AttemptScheduledTime = step.Now + jitter;
         }
 
-        step.Touch(owner);
+        step.Touch(owner, visibility: true);
     }
 
     /// <summary>Back to the first attempt: at once when no worker has it, else when the worker's attempt ends.</summary>

@@ -1,3 +1,4 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Commands;
 using Baton.Durable.Hosting;
@@ -165,6 +166,7 @@ internal static class CompleteWorkflowTask
                 MeteringMetadata = request.MeteringMetadata,
                 VersioningBehavior = request.VersioningBehavior,
                 WorkerDeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
+                WorkerDeploymentVersion = Versioning.VersionOf(request.DeploymentOptions) is { } version ? WorkerVersion.Of(version).ToOlderString() : "",
                 DeploymentVersion = Versioning.VersionOf(request.DeploymentOptions),
             },
         }).EventId;

@@ -83,7 +83,9 @@ internal sealed record FollowingRun
     }
 
     /// <summary>Starts a run in the place of another: same id, parent, root, first run and execution deadline.</summary>
-    public static WorkflowRun Begin(Step step, WorkflowRun previous, string runId, WorkflowExecutionStartedEventAttributes attributes)
+    public static WorkflowRun Begin(
+        Step step, WorkflowRun previous, string runId, WorkflowExecutionStartedEventAttributes attributes,
+        ContinueAsNewVersioningBehavior versioning = ContinueAsNewVersioningBehavior.Unspecified)
     {
         var s = previous.S;
         attributes.ContinuedExecutionRunId = previous.RunId;
@@ -113,7 +115,7 @@ internal sealed record FollowingRun
             ParentClosePolicy = (ParentClosePolicy)s.ParentClosePolicy,
             UserMetadata = Parse(s.UserMetadata, UserMetadata.Parser),
             ExecutionDeadline = s.ExecutionDeadline,
-            Versioning = Versioning.Inherit(previous, attributes),
+            Versioning = Versioning.Inherit(previous, attributes, versioning),
         });
     }
 

@@ -120,6 +120,7 @@ internal static class ScheduleWorkflowTask
             RequestId = task.RequestId,
             SuggestContinueAsNew = task.SuggestContinueAsNew,
             HistorySizeBytes = task.HistorySize,
+            TargetWorkerDeploymentVersionChanged = task.TargetVersionChanged,
         };
         attributes.SuggestContinueAsNewReasons.AddRange(SuggestContinueAsNew.Reasons(run, task));
         return new HistoryEvent
@@ -154,7 +155,7 @@ internal static class ScheduleWorkflowTask
         {
             // A sticky queue that nobody polls belongs to a worker that is gone.
             var key = new QueueKey(run.NamespaceId, s.StickyQueue, TaskKind.Workflow, "", "");
-            if (run.Core.Matcher.IsPolled(key, step.Now, run.Core.Limits.StickyPollAge.Ticks))
+            if (run.Core.Matcher.IsPolled(key, step.Now, run.Core.Limits.StickyPollAge.Ticks) && !Versioning.IsStickyStale(run))
             {
                 task.Sticky = true;
                 task.Queue = s.StickyQueue;

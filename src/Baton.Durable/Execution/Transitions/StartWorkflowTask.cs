@@ -23,6 +23,7 @@ internal static class StartWorkflowTask
         task.WorkerInstance = workerInstance;
         task.RequestId = Guid.NewGuid().ToString("D");
         SuggestContinueAsNew.Decide(run, task);
+        task.TargetVersionChanged = Versioning.IsTargetChanged(run);
         if (task.Kind == WorkflowTaskKind.Normal)
         {
             task.StartedEventId = run.Append(step, ScheduleWorkflowTask.StartedEvent(run, task)).EventId;
