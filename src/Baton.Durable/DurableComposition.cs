@@ -1,4 +1,5 @@
 using Baton.Durable.Activities;
+using Baton.Durable.BatchJobs;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
@@ -33,18 +34,22 @@ internal static class DurableComposition
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
         engine.Core.Register(EntityKind.Activity, StandaloneActivity.Load);
         engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);
+        engine.Core.Register(EntityKind.Batch, BatchJob.Load);
         ScheduleTurn.ListenTo(engine.Core);
         var outbound = new NexusHttp(engine);
         engine.Core.Outbound = outbound;
         string clusterId;
+        var batches = new BatchRunner(engine);
         try
         {
             engine.Start();
             await CreateNamespacesAsync(engine, options);
             clusterId = await ClusterIdAsync(engine);
+            batches.Resume();
         }
         catch
         {
+            await batches.DisposeAsync();
             await outbound.DisposeAsync();
             await engine.DisposeAsync();
             await store.DisposeAsync();
@@ -72,10 +77,11 @@ internal static class DurableComposition
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
             new DeploymentHandler(engine),
+            new BatchHandler(engine, batches),
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
-        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), outbound, engine, store));
+        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), batches, outbound, engine, store));
     }
 
     /// <summary>Made at the first start of a database, and kept.</summary>
@@ -138,11 +144,12 @@ internal static class DurableComposition
     });
 
     /// <summary>Stops from the outside in: who makes work, the engine, the store.</summary>
-    private sealed class Running(Retention retention, NexusHttp outbound, DurableEngine engine, IDurableStore store) : IAsyncDisposable
+    private sealed class Running(Retention retention, BatchRunner batches, NexusHttp outbound, DurableEngine engine, IDurableStore store) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {
             await retention.DisposeAsync();
+            await batches.DisposeAsync();
             await outbound.DisposeAsync();
             await engine.DisposeAsync();
             await store.DisposeAsync();

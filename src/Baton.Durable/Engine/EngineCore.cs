@@ -442,7 +442,7 @@ internal sealed class EngineCore
         {
             var key = (task.Kind, task.Id, task.Attempt, task.Stamp);
             offered[key] = task;
-            if (!entity.Offered.TryGetValue(key, out var known) || (!ReferenceEquals(known, task) && QueueKey.Of(known) != QueueKey.Of(task)))
+            if (!entity.Offered.TryGetValue(key, out var known) || (!ReferenceEquals(known, task) && !Matcher.GoTogether(known, task)))
             {
                 (fresh ??= []).Add(task);
             }

@@ -41,4 +41,8 @@ internal static class ResetPointsCodec
 
         run.S.ResetPoints = points.ToByteString();
     }
+
+    /// <summary>The end of the first workflow task that a build completed in this run, 0 when there is none.</summary>
+    public static long Find(WorkflowRun run, string buildId) =>
+        ResetPoints.Parser.ParseFrom(run.S.ResetPoints).Points.FirstOrDefault(point => point.BuildId == buildId && point.RunId == run.RunId)?.FirstWorkflowTaskCompletedId ?? 0;
 }

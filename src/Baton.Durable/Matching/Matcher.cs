@@ -41,6 +41,10 @@ internal sealed class Matcher(DeploymentRegistry deployments)
         }
     }
 
+    /// <summary>Whether two tasks are for the same workers, whichever those are now.</summary>
+    public static bool GoTogether(TaskRef one, TaskRef other) =>
+        one.Kind == other.Kind && one.Queue == other.Queue && one.DeploymentName == other.DeploymentName && one.BuildId == other.BuildId;
+
     /// <summary>A task from the wake index at start, before there are pollers.</summary>
     public void Restore(TaskRef task) => Get(Route(task)).Backlog.Add(task);
 

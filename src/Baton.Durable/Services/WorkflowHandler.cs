@@ -135,14 +135,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
             request.RequestId = Guid.NewGuid().ToString("D");
         }
 
-        foreach (var operation in request.PostResetOperations)
-        {
-            if (operation.SignalWorkflow is { } signal)
-            {
-                RequireId(signal.SignalName, "PostResetOperations.SignalWorkflow.SignalName");
-            }
-        }
-
+        PostReset.Check(request.PostResetOperations);
         return Engine.Run(step =>
         {
             var origin = FindRun(step, space, request.WorkflowExecution);
@@ -152,13 +145,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
                 return new ResetWorkflowExecutionResponse { RunId = current.RunId };
             }
 
-            var run = ResetRun.Apply(step, origin, current, request);
-            foreach (var signal in request.PostResetOperations.Select(static operation => operation.SignalWorkflow).Where(static signal => signal is not null))
-            {
-                Signal.Apply(step, run, new SignalArguments(signal.SignalName, signal.Input, request.Identity, signal.Header) { Links = signal.Links });
-            }
-
-            return new ResetWorkflowExecutionResponse { RunId = run.RunId };
+            return new ResetWorkflowExecutionResponse { RunId = PostReset.Run(step, origin, request).RunId };
         });
     }
 

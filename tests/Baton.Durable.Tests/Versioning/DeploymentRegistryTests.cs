@@ -17,7 +17,7 @@ public sealed class DeploymentRegistryTests
             Assert.InRange(ramps.Count(ramp => ramp <= percentage * 100) / 200.0, percentage - 1, percentage + 1);
         }
 
-        Assert.Equal(5281, DeploymentRegistry.RampOf("order-1"));
+        Assert.Equal(7180, DeploymentRegistry.RampOf("order-1"));
     }
 
     [Fact]
