@@ -35,7 +35,7 @@ public sealed partial class DeployActivities(DeploySettings settings, HttpClient
         }
         var resolved = await Run($"git rev-parse --verify --quiet {Shell.Quote(@ref + "^{commit}")}", clone);
         return resolved.ExitCode == 0
-            ? new Source(clone, resolved.Tail.Trim())
+            ? new Source(clone, Commit(resolved.Tail))
             : throw new ApplicationFailureException($"{repo} has no branch, tag or commit {@ref}", "UnknownRef", nonRetryable: true);
     });
 
@@ -162,6 +162,12 @@ public sealed partial class DeployActivities(DeploySettings settings, HttpClient
             return exception.Message;
         }
     }
+
+    // It becomes a path and an argument: nothing else may stand in it.
+    private static string Commit(string output) =>
+        output.Trim() is var commit && commit.Length >= 40 && commit.All(char.IsAsciiHexDigitLower)
+            ? commit
+            : throw new ApplicationFailureException($"git rev-parse answered '{output}'", "CloneFailed");
 
     private string NewFolder(string purpose)
     {

@@ -9,12 +9,18 @@ public sealed record ShellResult(int ExitCode, string Tail);
 public static class Shell
 {
     private const int TailLines = 20;
+    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(10);
 
-    /// <summary>Ends when the command itself does; cancelled, it kills the command with its descendants.</summary>
+    /// <summary>
+    /// Ends with the command and once its output is read to the end, or after a time when descendants hold that open;
+    /// cancelled, it kills the command with its descendants.
+    /// </summary>
     public static async Task<ShellResult> RunAsync(string command, string folder, Action<string> onLine, CancellationToken cancel)
     {
         var tail = new Queue<string>();
         var exited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var outputRead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var openStreams = 2;
         using var process = new Process
         {
             StartInfo = new ProcessStartInfo("/bin/sh", ["-c", command])
@@ -26,7 +32,7 @@ public static class Shell
             },
             EnableRaisingEvents = true,
         };
-        // Build servers outlive their build and would hold its output open.
+        // Build servers outlive their build and hold its output open.
         process.StartInfo.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         process.Exited += (_, _) => exited.TrySetResult();
         process.OutputDataReceived += (_, line) => Take(line.Data);
@@ -38,6 +44,7 @@ public static class Shell
         try
         {
             await exited.Task.WaitAsync(cancel);
+            await Task.WhenAny(outputRead.Task, Task.Delay(OutputPatience, TimeProvider.System, cancel));
         }
         catch (OperationCanceledException)
         {
@@ -53,6 +60,10 @@ public static class Shell
         {
             if (line is null)
             {
+                if (Interlocked.Decrement(ref openStreams) == 0)
+                {
+                    outputRead.TrySetResult();
+                }
                 return;
             }
             onLine(line);

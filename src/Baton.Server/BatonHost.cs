@@ -156,7 +156,7 @@ public sealed class BatonHost : IAsyncDisposable
             var mark = new ProcessMark(ProcessVariable, $"{project.DataFolder}#{Name}", log);
             using var process = runner.Start(Name, command, mark);
             await using var registration = cancel.Register(mark.KillAll);
-            await process.Exited;
+            await process.ExitedAndReadAsync(options.Time);
             cancel.ThrowIfCancellationRequested();
             if (process.ExitCode != 0)
             {

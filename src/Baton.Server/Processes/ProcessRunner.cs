@@ -33,8 +33,12 @@ internal sealed class ProcessRunner(IReadOnlyDictionary<string, string> environm
 /// <summary>A process that was started, and the moment it ends.</summary>
 internal sealed class StartedProcess : IDisposable
 {
+    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(10);
+
     private readonly Process process;
     private readonly TaskCompletionSource exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource outputRead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int openStreams = 2;
 
     public StartedProcess(ProcessStartInfo start, Action<string> output)
     {
@@ -53,6 +57,10 @@ internal sealed class StartedProcess : IDisposable
             {
                 output(text);
             }
+            else if (Interlocked.Decrement(ref openStreams) == 0)
+            {
+                outputRead.TrySetResult();
+            }
         }
     }
 
@@ -62,6 +70,13 @@ internal sealed class StartedProcess : IDisposable
 
     /// <summary>Ends with the process itself; descendants that hold its output open do not delay it.</summary>
     public Task Exited => exited.Task;
+
+    /// <summary>Ends with the process and once its output is read to the end, or after a time when descendants hold that open.</summary>
+    public async Task ExitedAndReadAsync(TimeProvider time)
+    {
+        await Exited;
+        await outputRead.Task.WaitAsync(OutputPatience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     public void Kill() => process.Kill(entireProcessTree: true);
 

@@ -72,6 +72,7 @@ internal sealed partial class SupervisedProcess(ProjectProcess process, ProcessR
                     pause = time.GetElapsedTime(startedAt) >= Settled ? FirstPause : pause;
                     LogExited(log, process.Name, running.Id, running.ExitCode, pause);
                     mark.KillAll();
+                    await running.ExitedAndReadAsync(time);
                 }
                 Set(ProcessState.Pausing, null, Math.Max(0, starts - 1));
                 await PauseAsync(pause, stop);
@@ -115,6 +116,7 @@ internal sealed partial class SupervisedProcess(ProjectProcess process, ProcessR
             await running.Exited;
         }
         mark.KillAll();
+        await running.ExitedAndReadAsync(time);
         LogStopped(log, process.Name, running.Id);
     }
 
