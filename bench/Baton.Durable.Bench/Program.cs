@@ -23,9 +23,15 @@ static Command RunVerb()
     var open = new Option<int>("--open") { Description = "Workflows of the `open` measure.", DefaultValueFactory = _ => 10_000 };
     var recover = new Option<int>("--recover") { Description = "Executions of the `recovery` measure.", DefaultValueFactory = _ => 100_000 };
     var directory = new Option<string>("--dir") { Description = "Where state is kept; its disk is what is measured.", DefaultValueFactory = _ => Environment.CurrentDirectory };
-    var baton = new Option<string>("--baton") { Description = "Server executable.", DefaultValueFactory = _ => BenchSetup.BuiltBaton };
+    var rounds = new Option<int>("--rounds") { Description = "How often the targets take turns at each load.", DefaultValueFactory = _ => 1 };
+    var baton = new Option<string[]>("--baton")
+    {
+        Description = "Server executable; several are compared, and the first one has its capacity measured.",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [BenchSetup.BuiltBaton],
+    };
     var json = new Option<string?>("--json") { Description = "File to write the figures to as well." };
-    var command = new Command("run", "Measure and print tables.") { only, targets, atOnce, seconds, warmUp, open, recover, directory, baton, json };
+    var command = new Command("run", "Measure and print tables.") { only, targets, atOnce, rounds, seconds, warmUp, open, recover, directory, baton, json };
     command.SetAction(async (parsed, _) =>
     {
         var wanted = parsed.GetValue(only)!;
@@ -36,7 +42,8 @@ static Command RunVerb()
         var chosen = Enum.GetValues<Scenario>().Where(scenario => wanted.Contains(scenarios[(int)scenario])).ToArray();
         if (chosen.Length > 0)
         {
-            await LoadAllAsync(setup, loaded, chosen, parsed.GetValue(atOnce)!, TimeSpan.FromSeconds(parsed.GetValue(warmUp)), TimeSpan.FromSeconds(parsed.GetValue(seconds)), report);
+            var plan = new LoadPlan(chosen, parsed.GetValue(atOnce)!, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(warmUp)), TimeSpan.FromSeconds(parsed.GetValue(seconds)));
+            await plan.RunAsync(setup.Targets(loaded), report);
         }
         foreach (var capacity in capacities.Where(wanted.Contains))
         {
@@ -56,45 +63,6 @@ static Command RunVerb()
         }
     });
     return command;
-}
-
-// All targets stay up, and take turns at each load: whatever else the machine does then meets all of them alike.
-static async Task LoadAllAsync(BenchSetup setup, string[] names, Scenario[] scenarios, int[] atOnce, TimeSpan warmUp, TimeSpan window, Report report)
-{
-    ITarget[] targets = [.. names.Select<string, ITarget>(name => name switch
-    {
-        "floor" => TemporalTarget.Floor(),
-        "volatile" => setup.VolatileBaton(),
-        "durable" => setup.DurableBaton(),
-        _ => setup.Restate(),
-    })];
-    try
-    {
-        foreach (var target in targets)
-        {
-            await target.StartAsync();
-            Console.Error.WriteLine($"{target.Name}: servers {string.Join(' ', target.ServerProcesses)}");
-        }
-        foreach (var scenario in scenarios)
-        {
-            foreach (var callers in atOnce)
-            {
-                foreach (var target in targets)
-                {
-                    var result = await LoadRun.MeasureAsync(target, scenario, callers, warmUp, window);
-                    report.Load.Add(result);
-                    Console.Error.WriteLine($"{scenario} x{callers} {target.Name}: {result.PerSecond:F0}/s, {result.CpuMs:F2} CPU ms, {result.ServerCpuMs:F2} of it servers");
-                }
-            }
-        }
-    }
-    finally
-    {
-        foreach (var target in targets)
-        {
-            await target.DisposeAsync();
-        }
-    }
 }
 
 static Command KillVerb()

@@ -3,19 +3,41 @@ using Baton.Durable.Bench.Targets;
 
 namespace Baton.Durable.Bench.Load;
 
-/// <summary>One measurement: what one target did under one scenario with so many workflows at once.</summary>
+/// <summary>What one target did within one window.</summary>
+internal sealed record LoadSample(IReadOnlyList<double> LatenciesMs, TimeSpan Elapsed, double CpuMs, double ServerCpuMs, double ServerMiB);
+
+/// <summary>What one target did under one scenario with so many workflows at once, over all rounds.</summary>
 /// <param name="CpuMs">CPU time by workflow, of the servers, the workers and this client together.</param>
 /// <param name="ServerCpuMs">The servers' part of it.</param>
 /// <param name="ServerMiB">Resident memory of the servers at the end.</param>
 internal sealed record LoadResult(
-    string Target, Scenario Scenario, int AtOnce, double PerSecond, double P50Ms, double P99Ms, double CpuMs, double ServerCpuMs, double ServerMiB);
+    string Target, Scenario Scenario, int AtOnce, double PerSecond, double P50Ms, double P99Ms, double CpuMs, double ServerCpuMs, double ServerMiB)
+{
+    public static LoadResult Of(string target, Scenario scenario, int atOnce, IReadOnlyList<LoadSample> rounds)
+    {
+        var latencies = rounds.SelectMany(static round => round.LatenciesMs).Order().ToList();
+        var count = latencies.Count;
+        if (count == 0)
+        {
+            throw new InvalidOperationException($"{target} completed no {scenario} while it was measured. Give it more time with --seconds.");
+        }
+        return new LoadResult(
+            target, scenario, atOnce,
+            PerSecond: count / rounds.Sum(static round => round.Elapsed.TotalSeconds),
+            P50Ms: latencies[count / 2],
+            P99Ms: latencies[(int)(count * 0.99)],
+            CpuMs: rounds.Sum(static round => round.CpuMs) / count,
+            ServerCpuMs: rounds.Sum(static round => round.ServerCpuMs) / count,
+            ServerMiB: rounds[^1].ServerMiB);
+    }
+}
 
 /// <summary>
 /// Keeps so many workflows under way: each caller starts one, reads its result, and starts the next. What completes within the window counts.
 /// </summary>
 internal static class LoadRun
 {
-    public static async Task<LoadResult> MeasureAsync(ITarget target, Scenario scenario, int atOnce, TimeSpan warmUp, TimeSpan window)
+    public static async Task<LoadSample> MeasureAsync(ITarget target, Scenario scenario, int atOnce, TimeSpan warmUp, TimeSpan window)
     {
         using var end = new CancellationTokenSource();
         var measuring = false;
@@ -34,16 +56,7 @@ internal static class LoadRun
         await end.CancelAsync();
         await Task.WhenAll(callers);
 
-        latencies.Sort();
-        var count = latencies.Count;
-        if (count == 0)
-        {
-            throw new InvalidOperationException($"{target.Name} completed no {scenario} within {window}.");
-        }
-        return new LoadResult(
-            target.Name, scenario, atOnce, count / elapsed.TotalSeconds, At(0.50), At(0.99), cpu / count, serverCpu / count, memory);
-
-        double At(double share) => latencies[Math.Min(count - 1, (int)(count * share))];
+        return new LoadSample(latencies, elapsed, cpu, serverCpu, memory);
 
         async Task CallAsync()
         {
