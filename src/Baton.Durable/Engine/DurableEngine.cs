@@ -13,6 +13,15 @@ namespace Baton.Durable.Engine;
 internal sealed class DurableEngine : IAsyncDisposable
 {
     private const int CommandsPerRound = 512;
+
+    // No answer can go while a commit is under way, so that a few commands may as well wait for its end and be applied in one go, where
+    // waking the loop for each would cost more than applying it. Many are applied meanwhile.
+    private const int ManyCommands = 64;
+
+    private const int Awake = 0;
+    private const int Asleep = 1;
+    private const int AsleepWhileCommitting = 2;
+
     private const int RetryLoadMs = 500;
     private static readonly long MaintainEvery = Instant.Second * 5;
 
@@ -26,7 +35,7 @@ internal sealed class DurableEngine : IAsyncDisposable
     private Batch? handed;
     private Batch? done;
     private Exception? failure;
-    private int sleeping;
+    private int sleep = Awake;
     private bool committing;
     private volatile bool stopping;
     private volatile bool committerStopping;
@@ -108,7 +117,8 @@ internal sealed class DurableEngine : IAsyncDisposable
         }
 
         commands.Enqueue((command, reply));
-        if (Interlocked.Exchange(ref sleeping, 0) == 1)
+        if (Interlocked.CompareExchange(ref sleep, Awake, Asleep) == Asleep
+            || (commands.Count >= ManyCommands && Interlocked.CompareExchange(ref sleep, Awake, AsleepWhileCommitting) == AsleepWhileCommitting))
         {
             wakeLoop.Set();
         }
@@ -220,11 +230,7 @@ internal sealed class DurableEngine : IAsyncDisposable
         if (batch.Writes.IsEmpty)
         {
             // Nothing to write and nothing being written: the answers may go at once.
-            foreach (var reply in batch.Replies)
-            {
-                reply.Release();
-            }
-
+            Reply.ReleaseAll(batch.Replies);
             Core.Committed(batch);
         }
         else
@@ -270,8 +276,8 @@ internal sealed class DurableEngine : IAsyncDisposable
             wait = Math.Min(wait, RetryLoadMs);
         }
 
-        Interlocked.Exchange(ref sleeping, 1);
-        if (commands.IsEmpty && Volatile.Read(ref done) is null && !stopping)
+        Interlocked.Exchange(ref sleep, committing ? AsleepWhileCommitting : Asleep);
+        if ((commands.IsEmpty || (committing && commands.Count < ManyCommands)) && Volatile.Read(ref done) is null && !stopping)
         {
             wakeLoop.WaitOne((int)wait);
         }
@@ -280,7 +286,7 @@ internal sealed class DurableEngine : IAsyncDisposable
             wakeLoop.WaitOne(50);
         }
 
-        Interlocked.Exchange(ref sleeping, 0);
+        Interlocked.Exchange(ref sleep, Awake);
     }
 
     private void Finish(Batch batch)
@@ -347,10 +353,7 @@ internal sealed class DurableEngine : IAsyncDisposable
             return;
         }
 
-        foreach (var reply in batch.Replies)
-        {
-            reply.Release();
-        }
+        Reply.ReleaseAll(batch.Replies);
     }
 
     private void Maintain()
