@@ -418,6 +418,10 @@ internal sealed class EngineCore
                 wakes.Set(entity.RunKey, entity.NextWake(step.Now));
                 SetBusy(entity);
                 Offer(step, entity);
+                if (!entity.IsTouched)
+                {
+                    entity.OnSettled(step);
+                }
             }
         }
     }

@@ -53,6 +53,11 @@ internal abstract class Entity(long runKey, EntityKind kind, string namespaceId,
     {
     }
 
+    /// <summary>A step that touched this entity is over: whoever waits for what happened may be answered with how it stands.</summary>
+    public virtual void OnSettled(Step step)
+    {
+    }
+
     /// <summary>All that was changed in this entity is on disk.</summary>
     public virtual void OnCommitted()
     {

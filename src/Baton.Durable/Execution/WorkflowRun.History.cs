@@ -44,7 +44,6 @@ internal sealed partial class WorkflowRun
         unsaved.Add(item);
         tail.Add(item);
         step.Touch(this);
-        NotifyHistory(step);
         return item;
     }
 
@@ -182,7 +181,10 @@ internal sealed partial class WorkflowRun
         }
     }
 
-    private void NotifyHistory(Step step)
+    public override void OnSettled(Step step) => NotifyHistory(step);
+
+    /// <summary>Answers those who wait for what there is now.</summary>
+    public void NotifyHistory(Step step)
     {
         for (var i = HistoryWaiters.Count - 1; i >= 0; i--)
         {
@@ -191,18 +193,24 @@ internal sealed partial class WorkflowRun
             {
                 HistoryWaiters.RemoveAt(i);
             }
-            else if (!waiter.CloseOnly || !IsRunning)
+            else if (!IsRunning || (!waiter.CloseOnly && NextEventId > waiter.From))
             {
                 HistoryWaiters.RemoveAt(i);
-                waiter.Reply.Set(step, true);
+                waiter.Reply.Set(step, HistoryPosition.Of(this));
             }
         }
     }
-
-    /// <summary>The run closed: everybody who waits for its last event hears of it.</summary>
-    public void NotifyClosed(Step step) => NotifyHistory(step);
 }
 
 /// <param name="CloseOnly">Waits for the close event and nothing before.</param>
-/// <param name="Reply">True when there is news; false when the time was up.</param>
-internal sealed record HistoryWaiter(bool CloseOnly, Reply<bool> Reply);
+/// <param name="From">The first event that is news.</param>
+internal sealed record HistoryWaiter(bool CloseOnly, long From, Reply<HistoryPosition> Reply);
+
+/// <summary>How far a history is.</summary>
+/// <param name="CloseEvent">The event that closed the run, while it is in memory.</param>
+internal sealed record HistoryPosition(long RunKey, string RunId, long NextEventId, bool Running, long CloseEventId, HistoryEvent? CloseEvent)
+{
+    public static HistoryPosition Of(WorkflowRun run) => new(
+        run.RunKey, run.RunId, run.NextEventId, run.IsRunning, run.S.CompletionEventId,
+        !run.IsRunning && run.TryGetTail(run.S.CompletionEventId, out var events) && events.Count > 0 ? events[0] : null);
+}

@@ -1,6 +1,7 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
+using Baton.Durable.State;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
@@ -12,8 +13,6 @@ namespace Baton.Durable.Services;
 /// <summary>Histories: page by page, from the end, and waiting for what comes.</summary>
 internal sealed class HistoryHandler(DurableEngine engine) : HandlerBase(engine)
 {
-    private sealed record Position(long RunKey, string RunId, long NextEventId, bool Running, long CloseEventId, string NewRunId);
-
     public async Task<GetWorkflowExecutionHistoryResponse> GetWorkflowExecutionHistory(GetWorkflowExecutionHistoryRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
@@ -25,18 +24,10 @@ internal sealed class HistoryHandler(DurableEngine engine) : HandlerBase(engine)
         }
 
         var closeOnly = request.HistoryEventFilterType == HistoryEventFilterType.CloseEvent;
-        var position = await Find(space, request.Execution, token?.RunKey, token?.RunId);
         var from = token?.NextEventId ?? 1;
-        if (from > position.NextEventId)
-        {
-            throw ServiceErrors.InvalidArgument("Invalid NextPageToken: it points behind the end of the history.");
-        }
-
-        if (request.WaitNewEvent && position.Running && (closeOnly || from >= position.NextEventId))
-        {
-            position = await WaitForNews(position, from, closeOnly, call);
-        }
-
+        var position = request.WaitNewEvent
+            ? await WaitForNews(space, request.Execution, token, from, closeOnly, call)
+            : await Engine.Run(step => HistoryPosition.Of(Find(step, space, request.Execution, token, from)));
         if (closeOnly)
         {
             return CloseEvent(request, position);
@@ -67,7 +58,7 @@ internal sealed class HistoryHandler(DurableEngine engine) : HandlerBase(engine)
         var space = Namespace(request.Namespace);
         RequireExecution(request.Execution);
         var token = request.NextPageToken.IsEmpty ? null : HistoryPages.Parse(request.NextPageToken);
-        var position = await Find(space, request.Execution, token?.RunKey, token?.RunId);
+        var position = await Engine.Run(step => HistoryPosition.Of(Find(step, space, request.Execution, token)));
         var from = token?.NextEventId ?? position.NextEventId - 1;
         var maxEvents = request.MaximumPageSize is > 0 and <= HistoryPages.MaxEvents ? request.MaximumPageSize : HistoryPages.MaxEvents;
         var history = new History();
@@ -91,7 +82,7 @@ internal sealed class HistoryHandler(DurableEngine engine) : HandlerBase(engine)
         return response;
     }
 
-    private GetWorkflowExecutionHistoryResponse CloseEvent(GetWorkflowExecutionHistoryRequest request, Position position)
+    private GetWorkflowExecutionHistoryResponse CloseEvent(GetWorkflowExecutionHistoryRequest request, HistoryPosition position)
     {
         var response = new GetWorkflowExecutionHistoryResponse { History = new History() };
         if (position.Running)
@@ -109,55 +100,55 @@ internal sealed class HistoryHandler(DurableEngine engine) : HandlerBase(engine)
             return response;
         }
 
-        response.History.Events.AddRange(HistoryReading.Stored(Engine.Store.Histories, position.RunKey, position.CloseEventId, position.CloseEventId + 1));
+        response.History.Events.AddRange(position.CloseEvent is { } last
+            ? [last]
+            : HistoryReading.Stored(Engine.Store.Histories, position.RunKey, position.CloseEventId, position.CloseEventId + 1));
         return response;
     }
 
-    private static IReadOnlyList<HistoryEvent>? Suffix(State.HistoryPageToken? token) =>
+    private static IReadOnlyList<HistoryEvent>? Suffix(HistoryPageToken? token) =>
         token is { Suffix.IsEmpty: false } ? History.Parser.ParseFrom(token.Suffix).Events : null;
 
-    /// <summary>Answers after everything that it tells of is on disk.</summary>
-    private Task<Position> Find(NamespaceEntry space, WorkflowExecution execution, long? runKey, string? runId) => Engine.Run(step =>
+    /// <exception cref="ServiceException">There is no such run, or the token is of another one.</exception>
+    private WorkflowRun Find(Step step, NamespaceEntry space, WorkflowExecution execution, HistoryPageToken? token, long from = 1)
     {
-        if (runKey is { } key)
+        if (token is null)
         {
-            var known = step.Load<WorkflowRun>(key);
-            return known is not null && known.RunId == runId && known.NamespaceId == space.Id && known.Id == execution.WorkflowId
-                ? At(known)
-                : throw ServiceErrors.InvalidArgument("Invalid NextPageToken: it is of another run.");
+            return FindRun(step, space, execution);
         }
 
-        return At(FindRun(step, space, execution));
-    });
+        var run = step.Load<WorkflowRun>(token.RunKey);
+        if (run is null || run.RunId != token.RunId || run.NamespaceId != space.Id || run.Id != execution.WorkflowId)
+        {
+            throw ServiceErrors.InvalidArgument("Invalid NextPageToken: it is of another run.");
+        }
 
-    private async Task<Position> WaitForNews(Position position, long from, bool closeOnly, CallContext call)
+        return from <= run.NextEventId ? run : throw ServiceErrors.InvalidArgument("Invalid NextPageToken: it points behind the end of the history.");
+    }
+
+    /// <summary>Answers when there is an event from <paramref name="from"/> on, or the run is closed, or the time is up.</summary>
+    private Task<HistoryPosition> WaitForNews(NamespaceEntry space, WorkflowExecution execution, HistoryPageToken? token, long from, bool closeOnly, CallContext call)
     {
-        await Engine.Wait<bool>(
+        long runKey = 0;
+        return Engine.Wait<HistoryPosition>(
             (step, reply) =>
             {
-                if (step.Load<WorkflowRun>(position.RunKey) is not { } run)
+                var run = Find(step, space, execution, token, from);
+                runKey = run.RunKey;
+                run.HistoryWaiters.Add(new HistoryWaiter(closeOnly, from, reply));
+                run.NotifyHistory(step);
+            },
+            (step, reply) =>
+            {
+                if (step.Load<WorkflowRun>(runKey) is not { } run)
                 {
                     throw ServiceErrors.NotFound("The execution was deleted.");
                 }
 
-                if (!run.IsRunning || (!closeOnly && run.NextEventId > from))
-                {
-                    reply.Set(step, true);
-                }
-                else
-                {
-                    run.HistoryWaiters.Add(new HistoryWaiter(closeOnly, reply));
-                }
-            },
-            (step, reply) =>
-            {
-                step.Load<WorkflowRun>(position.RunKey)?.HistoryWaiters.RemoveAll(waiter => waiter.Reply == reply);
-                reply.Set(step, false);
+                run.HistoryWaiters.RemoveAll(waiter => waiter.Reply == reply);
+                reply.Set(step, HistoryPosition.Of(run));
             },
             LongPolls.Limit(call, Limits.LongWait),
             call.CancellationToken);
-        return await Engine.Run(step => step.Load<WorkflowRun>(position.RunKey) is { } run ? At(run) : throw ServiceErrors.NotFound("The execution was deleted."));
     }
-
-    private static Position At(WorkflowRun run) => new(run.RunKey, run.RunId, run.NextEventId, run.IsRunning, run.S.CompletionEventId, run.S.NewRunId);
 }

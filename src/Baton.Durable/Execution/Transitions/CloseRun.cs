@@ -33,7 +33,6 @@ internal static class CloseRun
         s.NexusOperations.Clear();
         CloseUpdates.Apply(step, run, newRunId.Length > 0);
         CloseQueries.Apply(step, run);
-        run.NotifyClosed(step);
         if (newRunId.Length == 0)
         {
             NotifyParent(step, run, last);
