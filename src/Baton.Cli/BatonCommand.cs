@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Baton.Cli.Verbs;
 using Baton.Cli.Verbs.Configs;
+using Baton.Cli.Verbs.Flows;
 using Baton.Cli.Verbs.Schedules;
 using Baton.Cli.Verbs.Servers;
 using Baton.Cli.Verbs.TaskQueues;
@@ -17,6 +18,8 @@ internal static class BatonCommand
         ServerNoun.Create(),
         WorkflowNoun.Create(),
         ScheduleNoun.Create(),
+        FlowNoun.Create(),
+        FunctionNoun.Create(),
         TaskQueueNoun.Create(),
         ProcessNoun.Create(),
         ConfigNoun.Create(),

@@ -80,8 +80,28 @@ internal sealed partial class FlowActivities : IDisposable
 
     internal async Task<JqValue> CallAsync(FlowCall call, Action heartbeat, CancellationToken cancellationToken)
     {
-        var secrets = await ResolveAsync(call, cancellationToken);
-        var arguments = SecretReferences.Resolve(call.Arguments, call.SecretPrefix, secrets);
+        var used = new List<KeyValuePair<string, string>>();
+        var lookup = await ResolveAsync(call, cancellationToken);
+        string Resolve(string path)
+        {
+            var secret = lookup(path);
+            used.Add(new(secret, path));
+            return secret;
+        }
+        var arguments = SecretReferences.Resolve(call.Arguments, call.SecretPrefix, Resolve);
+        var authentication = SecretReferences.Resolve(call.Authentication, call.SecretPrefix, Resolve);
+        try
+        {
+            return SecretReferences.Conceal(await CallAsync(call, arguments, authentication, heartbeat, cancellationToken), call.SecretPrefix, used);
+        }
+        catch (FlowFaultException fault) when (fault.Error.Detail is { } detail && used.Count > 0)
+        {
+            throw new FlowFaultException(fault.Error with { Detail = SecretReferences.Conceal(detail, call.SecretPrefix, used) });
+        }
+    }
+
+    private async Task<JqValue> CallAsync(FlowCall call, JqValue arguments, JqValue authentication, Action heartbeat, CancellationToken cancellationToken)
+    {
         switch (call.Kind)
         {
             case "function":
@@ -105,7 +125,6 @@ internal sealed partial class FlowActivities : IDisposable
                 return await _host.Definitions.FindAsync(ns, name, version, cancellationToken)
                     ?? throw new FlowFaultException(FlowErrors.Configuration($"There is no flow {ns}/{name}:{version} here."));
             default:
-                var authentication = SecretReferences.Resolve(call.Authentication, call.SecretPrefix, secrets);
                 return await _handlers[call.Kind].CallAsync(new CallContext(call, arguments, authentication, heartbeat), cancellationToken);
         }
     }

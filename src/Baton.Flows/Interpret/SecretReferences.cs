@@ -10,6 +10,8 @@ namespace Baton.Flows.Interpret;
 /// </summary>
 internal static partial class SecretReferences
 {
+    private const int MinConcealed = 4;
+
     /// <summary>References for the shape of a secret: a string, or an object of which each member gets its own.</summary>
     public static JqValue Make(string prefix, string name, JqValue shape) => shape.Kind == JqKind.Object
         ? JqValue.FromObject(shape.EnumerateObject().Select(p => KeyValuePair.Create(p.Key, Make(prefix, $"{name}/{Parse.JsonPointer.Escape(p.Key)}", p.Value))))
@@ -36,6 +38,28 @@ internal static partial class SecretReferences
             default:
                 return value;
         }
+    }
+
+    /// <summary>The value with all secrets that it shows turned back into references: what a service echoes stays out of the history too.</summary>
+    /// <param name="secrets">Value and <c>name/path</c>; values of less than four characters are too common to be recognized.</param>
+    public static JqValue Conceal(JqValue value, string prefix, IReadOnlyList<KeyValuePair<string, string>> secrets) => secrets.Count == 0 ? value : value.Kind switch
+    {
+        JqKind.String => Conceal(value.GetString(), prefix, secrets),
+        JqKind.Array => JqValue.FromArray(value.EnumerateArray().Select(item => Conceal(item, prefix, secrets))),
+        JqKind.Object => JqValue.FromObject(value.EnumerateObject().Select(p => KeyValuePair.Create(p.Key, Conceal(p.Value, prefix, secrets)))),
+        _ => value,
+    };
+
+    public static string Conceal(string text, string prefix, IReadOnlyList<KeyValuePair<string, string>> secrets)
+    {
+        foreach (var (secret, path) in secrets)
+        {
+            if (secret.Length >= MinConcealed)
+            {
+                text = text.Replace(secret, $"⟦{prefix}:{path}⟧", StringComparison.Ordinal);
+            }
+        }
+        return text;
     }
 
     [GeneratedRegex("⟦(?<prefix>[0-9a-f-]+):(?<path>[^⟧]+)⟧")]

@@ -41,10 +41,9 @@ public sealed partial class FlowReader
             {
                 _problems.Error(FlowCodes.WrongValue, entry.KeyPosition, $"{pointer}/{i}", $"A task cannot be named '{entry.Key}', which is a flow directive.", "Rename the task.");
             }
-            if (ReadTask(entry.Key, entry.Value, $"{pointer}/{i}/{JsonPointer.Escape(entry.Key)}", scope) is { } task)
-            {
-                tasks.Add(task);
-            }
+            var at = $"{pointer}/{i}/{JsonPointer.Escape(entry.Key)}";
+            // A task with problems keeps its place, so that what names it is not reported as well.
+            tasks.Add(ReadTask(entry.Key, entry.Value, at, scope) ?? new DoTask { Name = entry.Key, Pointer = at, Source = entry.Value, Tasks = [] });
         }
         return tasks.ToImmutable();
     }

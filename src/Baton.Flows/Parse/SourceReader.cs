@@ -60,6 +60,11 @@ internal sealed partial class SourceReader
         {
             problems.Error(refusal.Code, refusal.Position, "", refusal.Message, refusal.Remedy);
         }
+        catch (InvalidOperationException)
+        {
+            // What the parser throws, without a place, for some collections that end in the middle.
+            problems.Error(FlowCodes.Syntax, new SourcePosition(1, 1), "", "Not valid YAML: brackets, braces or quotes do not match.", "Check that each opened bracket, brace and quote is closed.");
+        }
         catch (YamlException error)
         {
             problems.Error(FlowCodes.Syntax, Position(error.Start), "", $"Not valid YAML: {error.Message}",

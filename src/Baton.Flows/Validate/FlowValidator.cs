@@ -221,6 +221,10 @@ public sealed partial class FlowValidator
         {
             CheckIterator(iterator, calling);
         }
+        if (Calls.UnsupportedCalls.Names.Contains(call.Function))
+        {
+            _problems.Warning(FlowCodes.Unsupported, call.Position, call.Pointer, $"This runtime does not carry out '{call.Function}' calls; the task would fault.", "Reach the service by http or through an activity of your own (activity:1.0.0@default).");
+        }
         if (!call.IsFunction)
         {
             return;

@@ -27,7 +27,7 @@ public sealed class DurableConformanceTests(DurableFixture durable) : IClassFixt
     [InlineData("errors: retry with backoff until it works")]
     [InlineData("events: listen to all, in the order of arrival")]
     [InlineData("events: foreach event, with output and export")]
-    [InlineData("calls: oauth2 with client credentials, the token cached")]
+    [InlineData("run: a subflow")]
     public Task Continued_as_new(string scenario) =>
         new ScenarioRunner(request => durable.RunAsync(request, new FlowStart { Definition = "", ContinueAfterEvents = 8 }))
             .RunAsync(ScenarioTests.All().Single(s => s.ToString() == scenario));

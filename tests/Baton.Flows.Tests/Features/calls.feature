@@ -252,13 +252,13 @@ Feature: Calls
     { authenticated: true, user: ann }
     """
 
-  Scenario: bearer authentication from a secret in an expression
+  Scenario: bearer authentication from a secret in an expression, hidden when echoed
     Given a workflow with definition:
     """yaml
     document: { dsl: 1.0.3, namespace: tests, name: bearer, version: 1.0.0 }
     use: { secrets: [token], authentications: { api: { bearer: { token: "${ $secrets.token }" } } } }
     do:
-    - get: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { use: api } } } }
+    - get: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami/length, authentication: { use: api } } }, output: { as: { sent: "${ .length }", hidden: '${ .authorization | contains("t0ken") | not }' } } }
     """
     And given the secret 'token' is:
     """yaml
@@ -267,7 +267,7 @@ Feature: Calls
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    { authorization: Bearer t0ken }
+    { sent: 12, hidden: true }
     """
 
   Scenario: digest authentication

@@ -27,7 +27,7 @@ internal static class ExampleApi
             keys.Add(context.Request.Headers["Idempotency-Key"].ToString());
             return keys.Count % 3 == 0 ? Results.Json(new { attempt = 3, sameKey = keys.TakeLast(3).Distinct().Count() == 1 && keys[^1].Length == 32 }) : Results.StatusCode(503);
         }).RequireHost(Api);
-        app.MapPost("/echo", async (HttpContext context) => Results.Text(
+        app.MapPost("/echo", async Task<IResult> (HttpContext context) => Results.Text(
             $$"""{"query":"{{context.Request.QueryString.Value!.TrimStart('?')}}","trace":"{{context.Request.Headers["X-Trace"]}}","body":{{await ReadAsync(context)}}}""", "application/json")).RequireHost(Api);
         app.MapGet("/text", () => Results.Text("plain text")).RequireHost(Api);
         app.MapGet("/redirect", () => Results.Redirect("/text")).RequireHost(Api);
@@ -61,6 +61,7 @@ internal static class ExampleApi
     {
         var tokens = 0;
         app.MapGet("/whoami", (HttpContext context) => Results.Json(new { authorization = context.Request.Headers.Authorization.ToString() })).RequireHost(Api);
+        app.MapGet("/whoami/length", (HttpContext context) => Results.Json(new { authorization = context.Request.Headers.Authorization.ToString(), length = context.Request.Headers.Authorization.ToString().Length })).RequireHost(Api);
         app.MapGet("/digest", (HttpContext context) =>
         {
             var header = context.Request.Headers.Authorization.ToString();
