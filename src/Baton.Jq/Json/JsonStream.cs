@@ -2,13 +2,15 @@ namespace Baton.Jq;
 
 /// <summary>Reads JSON texts one after another from a stream, keeping no more of it than the text at hand.</summary>
 /// <remarks>
-/// A text that does not end inside the buffer is read again once the buffer holds more, which is twice as much each
-/// time: at worst every byte is read a few times. Whether a text is unfinished or broken is asked at the same pace, so
-/// that a fault is told where it stands and not after the last byte of the stream.
+/// A text that does not end inside the buffer is read again once there is twice as much of it, so that no byte is read
+/// more than a few times however the stream is cut; a short one already when a line ends, so that a person or a pipe is
+/// answered line by line. Whether a text is unfinished or broken is asked whenever the buffer is full, so that a fault
+/// is told where it stands and not after the last byte of the stream.
 /// </remarks>
 internal sealed class JsonStream(Stream stream)
 {
     private const int FirstBuffer = 1 << 18;
+    private const int ShortText = 1 << 16;
 
     private readonly JsonReader _reader = new();
     private byte[] _buffer = new byte[FirstBuffer];
@@ -52,6 +54,21 @@ internal sealed class JsonStream(Stream stream)
 
     private void Fill()
     {
+        var wanted = 2 * (long)(_end - _start);
+        do
+        {
+            MakeRoom();
+            var read = stream.Read(_buffer, _end, _buffer.Length - _end);
+            _end += read;
+            _isComplete = read == 0;
+        }
+        while (!_isComplete && _end - _start < wanted && !IsShortLine());
+    }
+
+    private bool IsShortLine() => _end - _start <= ShortText && _buffer[_end - 1] == '\n';
+
+    private void MakeRoom()
+    {
         if (_start > 0)
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
@@ -63,10 +80,6 @@ internal sealed class JsonStream(Stream stream)
         {
             Array.Resize(ref _buffer, checked(_buffer.Length * 2));
         }
-
-        var read = stream.Read(_buffer, _end, _buffer.Length - _end);
-        _end += read;
-        _isComplete = read == 0;
     }
 
     private void Skip(int position)

@@ -255,7 +255,19 @@ internal sealed class JqObject
                 return new(entries, null, count);
             }
 
-            var buckets = new int[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity)];
+            var size = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity);
+            if (Buckets is { } chains && chains.Length == size)
+            {
+                // Right where nobody has appended behind these entries, or is about to: a place is claimed before it is filled.
+                var same = (int[])chains.Clone();
+                Interlocked.MemoryBarrier();
+                if (Volatile.Read(ref _used) == count)
+                {
+                    return new(entries, same, count);
+                }
+            }
+
+            var buckets = new int[size];
             for (var i = 0; i < count; i++)
             {
                 if (Buckets is null)
