@@ -26,8 +26,6 @@ namespace Baton.Durable.Engine;
 /// </remarks>
 internal sealed class EngineCore
 {
-    private const int CacheLimit = 10_000;
-
     // An entity with more tasks than this is loaded at start instead of listing them in the wake index at each change.
     private const int DispatchLimit = 8;
 
@@ -35,25 +33,19 @@ internal sealed class EngineCore
 
     private readonly IDurableStore store;
     private readonly ILogger logger;
-    private readonly Dictionary<EntityKind, Func<EngineCore, EntityRecord, Entity>> factories = [];
-    private readonly Dictionary<long, Entity> cache = [];
-    private readonly Dictionary<string, long> runIds = [];
-    private readonly Dictionary<(EntityKind, string, string), (long? RunKey, Batch Batch)> current = [];
+    private readonly EntityTable entities;
     private readonly WakeQueue wakes = new();
     private readonly HashSet<long> busy = [];
-
-    // Run keys whose deletion is not yet on disk.
-    private readonly HashSet<long> deleting = [];
     private readonly List<TaskRef> collected = [];
     private long nextRunKey;
     private long lastNow;
-    private long useCounter;
     private bool loaded;
 
     public EngineCore(IDurableStore store, EngineClock clock, EngineLimits limits, ILogger logger)
     {
         this.store = store;
         this.logger = logger;
+        entities = new EntityTable(store.Entities);
         Clock = clock;
         Limits = limits;
         Deployments = new DeploymentRegistry();
@@ -97,7 +89,7 @@ internal sealed class EngineCore
     /// <summary>An entity closed in this step, before the batch is handed over. Schedules listen for the runs they started.</summary>
     public event Action<Step, Entity>? Closed;
 
-    public void Register(EntityKind kind, Func<EngineCore, EntityRecord, Entity> load) => factories.Add(kind, load);
+    public void Register(EntityKind kind, Func<EngineCore, EntityRecord, Entity> load) => entities.Register(kind, record => load(this, record));
 
     public void RaiseClosed(Step step, Entity entity) => Closed?.Invoke(step, entity);
 
@@ -250,27 +242,7 @@ internal sealed class EngineCore
     }
 
     /// <summary>The batch is on disk: what it pinned may leave memory.</summary>
-    public void Committed(Batch batch)
-    {
-        deleting.ExceptWith(batch.Deleted);
-        foreach (var entity in batch.Dirty.Values)
-        {
-            if (--entity.InFlight == 0 && !entity.IsDirty)
-            {
-                entity.OnCommitted();
-            }
-        }
-
-        foreach (var key in batch.Writes.Current.Keys)
-        {
-            if (current.TryGetValue(key, out var entry) && ReferenceEquals(entry.Batch, batch))
-            {
-                current.Remove(key);
-            }
-        }
-
-        Trim();
-    }
+    public void Committed(Batch batch) => entities.Committed(batch);
 
     /// <summary>
     /// Forgets everything that is not on disk and starts over from there. Pollers stay; other callers get UNAVAILABLE.
@@ -284,17 +256,14 @@ internal sealed class EngineCore
         }
 
         Batch = new Batch();
-        foreach (var entity in cache.Values)
+        foreach (var entity in entities.InMemory)
         {
             entity.Abandon(answer);
         }
 
-        cache.Clear();
-        runIds.Clear();
-        current.Clear();
+        entities.Clear();
         wakes.Clear();
         busy.Clear();
-        deleting.Clear();
         Matcher.ClearTasks();
         loaded = false;
         Broken = null;
@@ -304,7 +273,7 @@ internal sealed class EngineCore
     /// <summary>The server stops: everybody who still waits is told.</summary>
     public void Stop(Exception reason)
     {
-        foreach (var entity in cache.Values)
+        foreach (var entity in entities.InMemory)
         {
             entity.Abandon(reason);
         }
@@ -312,66 +281,23 @@ internal sealed class EngineCore
         Matcher.Stop(reason);
     }
 
-    public Entity? Load(long runKey)
-    {
-        if (cache.TryGetValue(runKey, out var entity))
-        {
-            entity.LastUse = ++useCounter;
-            return entity;
-        }
+    public Entity? Load(long runKey) => entities.Load(runKey);
 
-        if (Batch.Writes.Entities.TryGetValue(runKey, out var pending) && pending is null)
-        {
-            return null;
-        }
+    public long? FindCurrent(EntityKind kind, string namespaceId, string id) => entities.FindCurrent(kind, namespaceId, id);
 
-        if (deleting.Contains(runKey) || store.Entities.Load(runKey) is not { } record)
-        {
-            return null;
-        }
-
-        entity = factories[record.Kind](this, record);
-        cache.Add(runKey, entity);
-        runIds[entity.RunId] = runKey;
-        entity.LastUse = ++useCounter;
-
-        return entity;
-    }
-
-    public long? FindCurrent(EntityKind kind, string namespaceId, string id) =>
-        current.TryGetValue((kind, namespaceId, id), out var entry) ? entry.RunKey : store.Entities.FindCurrent(kind, namespaceId, id);
-
-    public long? FindRun(EntityKind kind, string namespaceId, string id, string runId)
-    {
-        if (runIds.TryGetValue(runId, out var key) && cache.TryGetValue(key, out var entity))
-        {
-            return entity.Kind == kind && entity.NamespaceId == namespaceId && (id.Length == 0 || entity.Id == id) ? key : null;
-        }
-
-        return store.Entities.FindRun(kind, namespaceId, id, runId) is { } found && !deleting.Contains(found) ? found : null;
-    }
+    public long? FindRun(EntityKind kind, string namespaceId, string id, string runId) => entities.FindRun(kind, namespaceId, id, runId);
 
     public long NewRunKey() => nextRunKey++;
 
-    public void SetCurrent(EntityKind kind, string namespaceId, string id, long? runKey)
-    {
-        current[(kind, namespaceId, id)] = (runKey, Batch);
-        Batch.Writes.Current[(kind, namespaceId, id)] = runKey;
-    }
+    public void SetCurrent(EntityKind kind, string namespaceId, string id, long? runKey) => entities.SetCurrent(kind, namespaceId, id, runKey, Batch);
 
-    internal void Insert(Entity entity)
-    {
-        cache.Add(entity.RunKey, entity);
-        runIds[entity.RunId] = entity.RunKey;
-        entity.LastUse = ++useCounter;
-    }
+    internal void Insert(Entity entity) => entities.Add(entity);
 
     internal void Delete(Entity entity)
     {
         entity.Abandon(ServiceErrors.NotFound("The execution was deleted."));
         var writes = Batch.Writes;
-        cache.Remove(entity.RunKey);
-        runIds.Remove(entity.RunId);
+        entities.Delete(entity, Batch);
         wakes.Remove(entity.RunKey);
         busy.Remove(entity.RunKey);
         Batch.Dirty.Remove(entity.RunKey);
@@ -381,8 +307,6 @@ internal sealed class EngineCore
         writes.Visibility[entity.RunKey] = null;
         writes.History.RemoveAll(item => item.RunKey == entity.RunKey);
         writes.HistoryDeletes.Add(entity.RunKey);
-        deleting.Add(entity.RunKey);
-        Batch.Deleted.Add(entity.RunKey);
         if (FindCurrent(entity.Kind, entity.NamespaceId, entity.Id) == entity.RunKey)
         {
             SetCurrent(entity.Kind, entity.NamespaceId, entity.Id, null);
@@ -410,7 +334,7 @@ internal sealed class EngineCore
                     entity.InFlight++;
                 }
 
-                if (!cache.ContainsKey(entity.RunKey))
+                if (!entities.Contains(entity))
                 {
                     continue;
                 }
@@ -506,22 +430,6 @@ internal sealed class EngineCore
         }
     }
 
-    private void Trim()
-    {
-        if (cache.Count <= CacheLimit)
-        {
-            return;
-        }
-
-        var leaving = cache.Values.Where(static entity => entity.InFlight == 0 && !entity.IsDirty && !entity.IsPinned)
-            .OrderBy(static entity => entity.LastUse).Take(cache.Count - (CacheLimit * 3 / 4)).ToList();
-        foreach (var entity in leaving)
-        {
-            cache.Remove(entity.RunKey);
-            runIds.Remove(entity.RunId);
-        }
-    }
-
     private bool EnsureLoaded(Reply? reply)
     {
         if (loaded)
@@ -543,18 +451,4 @@ internal sealed class EngineCore
             return false;
         }
     }
-}
-
-/// <summary>What one group commit holds: the writes, the answers that wait for it, the entities it pins.</summary>
-internal sealed class Batch
-{
-    public WriteBatch Writes { get; } = new();
-
-    public List<Reply> Replies { get; } = [];
-
-    public Dictionary<long, Entity> Dirty { get; } = [];
-
-    public List<long> Deleted { get; } = [];
-
-    public bool IsEmpty => Replies.Count == 0 && Dirty.Count == 0 && Writes.IsEmpty;
 }
