@@ -35,6 +35,24 @@ internal static class CloseStandaloneActivity
         }
     }
 
+    /// <summary>The worker that has it is asked in the answer to its next heartbeat; one that nobody has is canceled at once.</summary>
+    public static void RequestCancel(Step step, StandaloneActivity activity, string reason, string requestId)
+    {
+        activity.Activity.CancelRequested = true;
+        activity.S.CancelRequestId = requestId;
+        activity.S.CancelReason = reason;
+        step.Touch(activity);
+        if (activity.Activity.StartedTime == 0)
+        {
+            var details = new Payload
+            {
+                Data = ByteString.CopyFrom(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(reason)),
+                Metadata = { ["encoding"] = ByteString.CopyFromUtf8("json/plain") },
+            };
+            Cancel(step, activity, new Payloads { Payloads_ = { details } });
+        }
+    }
+
     public static void Cancel(Step step, StandaloneActivity activity, Payloads? details) => Close(step, activity, ActivityExecutionStatus.Canceled, new()
     {
         Failure = new Failure { Message = "Activity canceled", CanceledFailureInfo = new CanceledFailureInfo { Details = details } },

@@ -145,18 +145,7 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
             }
 
             RequireRunning(activity);
-            activity.Activity.CancelRequested = true;
-            activity.S.CancelRequestId = request.RequestId;
-            activity.S.CancelReason = request.Reason;
-            step.Touch(activity);
-
-            // Nobody has it who could be asked.
-            if (activity.Activity.StartedTime == 0)
-            {
-                var reason = new Payload { Data = ByteString.CopyFrom(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(request.Reason)), Metadata = { ["encoding"] = ByteString.CopyFromUtf8("json/plain") } };
-                CloseStandaloneActivity.Cancel(step, activity, new Payloads { Payloads_ = { reason } });
-            }
-
+            CloseStandaloneActivity.RequestCancel(step, activity, request.Reason, request.RequestId);
             return new RequestCancelActivityExecutionResponse();
         });
     }

@@ -8,8 +8,8 @@ using Temporalio.Api.WorkflowService.V1;
 namespace Baton.Durable.BatchJobs;
 
 /// <summary>
-/// One operation on many workflows. What was done to a workflow and how far the job came are committed together, so that after a crash the
-/// job goes on behind the last workflow that it changed.
+/// One operation on many executions. What was done to one and how far the job came are committed together, so that after a crash the
+/// job goes on behind the last one that it changed.
 /// </summary>
 internal sealed class BatchJob : Entity
 {

@@ -1,8 +1,10 @@
+using Baton.Durable.Activities;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Services;
+using Baton.Durable.Storage;
 using Temporalio.Api.Batch.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.WorkflowService.V1;
@@ -10,7 +12,7 @@ using Operation = Temporalio.Api.WorkflowService.V1.StartBatchOperationRequest.O
 
 namespace Baton.Durable.BatchJobs;
 
-/// <summary>What batches do to one workflow.</summary>
+/// <summary>What batches do to one workflow, or to one activity of its own.</summary>
 internal static class BatchOperations
 {
     public static BatchOperationType TypeOf(StartBatchOperationRequest request) => request.OperationCase switch
@@ -24,13 +26,23 @@ internal static class BatchOperations
         Operation.UnpauseActivitiesOperation => BatchOperationType.UnpauseActivity,
         Operation.ResetActivitiesOperation => BatchOperationType.ResetActivity,
         Operation.UpdateActivityOptionsOperation => BatchOperationType.UpdateActivityOptions,
+        Operation.CancelActivitiesOperation => BatchOperationType.CancelActivity,
+        Operation.TerminateActivitiesOperation => BatchOperationType.TerminateActivity,
+        Operation.DeleteActivitiesOperation => BatchOperationType.DeleteActivity,
         _ => BatchOperationType.Unspecified,
     };
 
-    /// <summary>Whether it means something to a workflow that is over.</summary>
-    public static bool TakesClosed(StartBatchOperationRequest request) => request.OperationCase is Operation.DeletionOperation or Operation.ResetOperation;
+    /// <summary>What it operates on.</summary>
+    public static EntityKind KindOf(StartBatchOperationRequest request) =>
+        request.OperationCase is Operation.CancelActivitiesOperation or Operation.TerminateActivitiesOperation or Operation.DeleteActivitiesOperation
+            ? EntityKind.Activity
+            : EntityKind.Workflow;
 
-    /// <exception cref="ServiceException">INVALID_ARGUMENT: it could work on no workflow at all. UNIMPLEMENTED.</exception>
+    /// <summary>Whether it means something to what is over.</summary>
+    public static bool TakesClosed(StartBatchOperationRequest request) =>
+        request.OperationCase is Operation.DeletionOperation or Operation.ResetOperation or Operation.DeleteActivitiesOperation;
+
+    /// <exception cref="ServiceException">INVALID_ARGUMENT: it could work on nothing at all.</exception>
     public static void Check(StartBatchOperationRequest request)
     {
         switch (request.OperationCase)
@@ -56,13 +68,44 @@ internal static class BatchOperations
                 Target(update.Type, update.MatchAll).Required();
                 ActivityControlHandler.RequireChange(update.ActivityOptions, update.UpdateMask, update.RestoreOriginal);
                 break;
-            case Operation.CancelActivitiesOperation or Operation.TerminateActivitiesOperation or Operation.DeleteActivitiesOperation:
-                throw ServiceErrors.Unimplemented($"StartBatchOperation with {request.OperationCase}");
         }
     }
 
-    /// <exception cref="ServiceException">It does not work on this workflow, which is as it was.</exception>
-    public static void Apply(Step step, WorkflowRun run, StartBatchOperationRequest request)
+    /// <exception cref="ServiceException">It does not work on this one, which is as it was.</exception>
+    public static void Apply(Step step, Entity target, StartBatchOperationRequest request)
+    {
+        if (target is StandaloneActivity activity)
+        {
+            Apply(step, activity, request);
+        }
+        else
+        {
+            Apply(step, (WorkflowRun)target, request);
+        }
+    }
+
+    private static void Apply(Step step, StandaloneActivity activity, StartBatchOperationRequest request)
+    {
+        switch (request.OperationCase)
+        {
+            case Operation.CancelActivitiesOperation when activity is { IsRunning: true, Activity.CancelRequested: false }:
+                CloseStandaloneActivity.RequestCancel(step, activity, request.CancelActivitiesOperation.Reason, request.JobId);
+                break;
+            case Operation.TerminateActivitiesOperation when activity.IsRunning:
+                CloseStandaloneActivity.Terminate(step, activity, request.TerminateActivitiesOperation.Reason, request.JobId);
+                break;
+            case Operation.DeleteActivitiesOperation:
+                if (activity.IsRunning)
+                {
+                    CloseStandaloneActivity.Terminate(step, activity, "Delete activity execution", request.JobId);
+                }
+
+                step.Delete(activity);
+                break;
+        }
+    }
+
+    private static void Apply(Step step, WorkflowRun run, StartBatchOperationRequest request)
     {
         // Over already: there is nothing left to do.
         if (!run.IsRunning && !TakesClosed(request))
@@ -130,7 +173,7 @@ internal static class BatchOperations
 
     private static void Reset(Step step, WorkflowRun run, BatchOperationReset reset, string reason)
     {
-        if (reset.Options is { CurrentRunOnly: true } && step.Core.FindCurrent(Storage.EntityKind.Workflow, run.NamespaceId, run.Id) != run.RunKey)
+        if (reset.Options is { CurrentRunOnly: true } && step.Core.FindCurrent(EntityKind.Workflow, run.NamespaceId, run.Id) != run.RunKey)
         {
             return;
         }

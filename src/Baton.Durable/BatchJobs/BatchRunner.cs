@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Baton.Durable.Engine;
-using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
 using Baton.Durable.Storage;
 using Baton.Durable.Visibility;
@@ -10,14 +9,14 @@ using Temporalio.Api.WorkflowService.V1;
 
 namespace Baton.Durable.BatchJobs;
 
-/// <summary>Drives open batch jobs, some workflows at a time and no faster than each job may.</summary>
+/// <summary>Drives open batch jobs, some executions at a time and no faster than each job may.</summary>
 /// <remarks>
-/// What a query selects is read newest first from before the job: workflows that begin meanwhile, those of a reset too, lie behind the position
+/// What a query selects is read newest first from before the job: executions that begin meanwhile, those of a reset too, lie behind the position
 /// and are not met.
 /// </remarks>
 internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
 {
-    /// <summary>Workflows a second where a request does not say.</summary>
+    /// <summary>Operations a second where a request does not say.</summary>
     public const float DefaultRate = 50;
 
     private const int MaxChunk = 100;
@@ -56,7 +55,7 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
     /// <summary>The query of a job as it is read: what can be operated on, in an order that stays.</summary>
     public static VisibilityQuery QueryOf(StartBatchOperationRequest request, NamespaceEntry space)
     {
-        var query = Services.Visible.Parse(request.VisibilityQuery, space, EntityKind.Workflow);
+        var query = Services.Visible.Parse(request.VisibilityQuery, space, BatchOperations.KindOf(request));
         if (query.OrderBy.Count > 0 || query.GroupBy.Count > 0)
         {
             throw ServiceErrors.InvalidArgument("VisibilityQuery of a batch cannot have ORDER BY or GROUP BY.");
@@ -70,10 +69,10 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
 
         if (!BatchOperations.TakesClosed(request))
         {
-            filters.Add(new InFilter(
-                VisibilityAttribute.OfSystem(VisibilityAttribute.ExecutionStatus),
-                [(long)WorkflowExecutionStatus.Running, (long)WorkflowExecutionStatus.Paused],
-                Negated: false));
+            object[] open = BatchOperations.KindOf(request) == EntityKind.Activity
+                ? [(long)ActivityExecutionStatus.Running]
+                : [(long)WorkflowExecutionStatus.Running, (long)WorkflowExecutionStatus.Paused];
+            filters.Add(new InFilter(VisibilityAttribute.OfSystem(VisibilityAttribute.ExecutionStatus), open, Negated: false));
         }
 
         return new VisibilityQuery(
@@ -135,18 +134,19 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
         var rate = read.Request.MaxOperationsPerSecond > 0 ? read.Request.MaxOperationsPerSecond : DefaultRate;
         var chunk = Math.Clamp((int)(rate / TurnsPerSecond), 1, MaxChunk);
         var listed = Executions(read.Request);
-        List<Func<Step, WorkflowRun?>> targets;
+        var kind = BatchOperations.KindOf(read.Request);
+        List<Func<Step, Entity?>> targets;
         var cursor = ReadOnlyMemory<byte>.Empty;
         bool isLast;
         if (listed.Count > 0)
         {
-            targets = [.. listed.Skip(read.State.Position).Take(chunk).Select(execution => Finder(space, execution.WorkflowId, execution.RunId))];
+            targets = [.. listed.Skip(read.State.Position).Take(chunk).Select(execution => Finder(kind, space, execution.Id, execution.RunId))];
             isLast = read.State.Position + chunk >= listed.Count;
         }
         else
         {
-            var page = engine.Store.Visibility.List(EntityKind.Workflow, space.Id, QueryOf(read.Request, space), chunk, read.State.Cursor.Memory);
-            targets = [.. page.Records.Select(static record => (Func<Step, WorkflowRun?>)(step => step.Load<WorkflowRun>(record.RunKey)))];
+            var page = engine.Store.Visibility.List(kind, space.Id, QueryOf(read.Request, space), chunk, read.State.Cursor.Memory);
+            targets = [.. page.Records.Select(static record => (Func<Step, Entity?>)(step => step.Load<Entity>(record.RunKey)))];
             cursor = page.Next;
             isLast = cursor.IsEmpty;
         }
@@ -155,9 +155,9 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
         return goesOn ? TimeSpan.FromSeconds(chunk / rate) : null;
     }
 
-    /// <summary>Operates on some workflows and notes it, in one step.</summary>
+    /// <summary>Operates on some executions and notes it, in one step.</summary>
     private static bool Advance(
-        Step step, long runKey, State.BatchJobState seen, List<Func<Step, WorkflowRun?>> targets, ReadOnlyMemory<byte> cursor, bool isLast)
+        Step step, long runKey, State.BatchJobState seen, List<Func<Step, Entity?>> targets, ReadOnlyMemory<byte> cursor, bool isLast)
     {
         // Stopped meanwhile, or a turn that was given up for lost came through after all.
         if (step.Load<BatchJob>(runKey) is not { IsOpen: true } job || job.S.Position != seen.Position || !job.S.Cursor.Equals(seen.Cursor))
@@ -170,9 +170,9 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
             try
             {
                 // What is gone needs no operation.
-                if (target(step) is { } run)
+                if (target(step) is { } entity)
                 {
-                    BatchOperations.Apply(step, run, job.Request);
+                    BatchOperations.Apply(step, entity, job.Request);
                 }
 
                 job.S.Complete++;
@@ -195,18 +195,16 @@ internal sealed class BatchRunner(DurableEngine engine) : IAsyncDisposable
         return job.IsOpen;
     }
 
-    public static List<(string WorkflowId, string RunId)> Executions(StartBatchOperationRequest request) =>
+    public static List<(string Id, string RunId)> Executions(StartBatchOperationRequest request) =>
     [
         .. request.Executions.Select(static execution => (execution.WorkflowId, execution.RunId)),
         .. request.TargetExecutions.Select(static execution => (execution.BusinessId, execution.RunId)),
     ];
 
-    private static Func<Step, WorkflowRun?> Finder(NamespaceEntry space, string workflowId, string runId) => step =>
+    private static Func<Step, Entity?> Finder(EntityKind kind, NamespaceEntry space, string id, string runId) => step =>
     {
-        WorkflowRun? run;
-        var found = runId.Length > 0
-            ? step.TryFindRun(EntityKind.Workflow, space.Id, workflowId, runId, out run)
-            : step.TryFindCurrent(EntityKind.Workflow, space.Id, workflowId, out run);
-        return found ? run : null;
+        Entity? entity;
+        var found = runId.Length > 0 ? step.TryFindRun(kind, space.Id, id, runId, out entity) : step.TryFindCurrent(kind, space.Id, id, out entity);
+        return found ? entity : null;
     };
 }

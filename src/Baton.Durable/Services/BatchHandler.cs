@@ -12,7 +12,7 @@ using Temporalio.Api.WorkflowService.V1;
 
 namespace Baton.Durable.Services;
 
-/// <summary>Batch operations: one operation on all workflows that a query selects or a list names.</summary>
+/// <summary>Batch operations: one operation on all executions that a query selects or a list names.</summary>
 internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : HandlerBase(engine)
 {
     private const int MaxExecutions = 1000;
@@ -24,7 +24,7 @@ internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : H
         var space = Namespace(request.Namespace);
         Check(request);
         var listed = BatchRunner.Executions(request).Count;
-        var total = listed > 0 ? listed : Engine.Store.Visibility.Count(EntityKind.Workflow, space.Id, BatchRunner.QueryOf(request, space) with { OrderBy = [] });
+        var total = listed > 0 ? listed : Engine.Store.Visibility.Count(BatchOperations.KindOf(request), space.Id, BatchRunner.QueryOf(request, space) with { OrderBy = [] });
         var open = VisibilityQuery.Parse("ExecutionStatus = 'Running'", space.CustomAttributes, EntityKind.Batch);
         if (Engine.Store.Visibility.Count(EntityKind.Batch, space.Id, open) >= MaxOpen)
         {
@@ -93,8 +93,8 @@ internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : H
                 Reason = job.Request.Reason,
                 Query = job.Request.VisibilityQuery,
             };
-            response.Executions.AddRange(BatchRunner.Executions(job.Request).Select(static execution =>
-                new Temporalio.Api.Common.V1.Execution { Type = ExecutionType.Workflow, BusinessId = execution.WorkflowId, RunId = execution.RunId }));
+            response.Executions.AddRange(BatchRunner.Executions(job.Request).Select(execution =>
+                new Temporalio.Api.Common.V1.Execution { Type = TypeOf(job.Request), BusinessId = execution.Id, RunId = execution.RunId }));
             return response;
         });
     }
@@ -137,9 +137,10 @@ internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : H
             RequireExecution(new WorkflowExecution { WorkflowId = workflowId, RunId = runId });
         }
 
-        if (request.TargetExecutions.FirstOrDefault(static execution => execution.Type is not (ExecutionType.Unspecified or ExecutionType.Workflow)) is { } other)
+        var type = TypeOf(request);
+        if (request.TargetExecutions.FirstOrDefault(execution => execution.Type != ExecutionType.Unspecified && execution.Type != type) is { } other)
         {
-            throw ServiceErrors.InvalidArgument($"TargetExecutions: {other.BusinessId} is a {other.Type}, but the operation is for workflows.");
+            throw ServiceErrors.InvalidArgument($"TargetExecutions: {other.BusinessId} is a {other.Type}, but the operation is for a {type}.");
         }
 
         if (!(request.MaxOperationsPerSecond >= 0))
@@ -153,6 +154,9 @@ internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : H
     private static BatchJob Find(Step step, NamespaceEntry space, string jobId) => step.TryFindCurrent<BatchJob>(EntityKind.Batch, space.Id, jobId, out var job)
         ? job
         : throw ServiceErrors.NotFound($"Batch operation {jobId} not found.");
+
+    private static ExecutionType TypeOf(StartBatchOperationRequest request) =>
+        BatchOperations.KindOf(request) == EntityKind.Activity ? ExecutionType.Activity : ExecutionType.Workflow;
 
     private static BatchOperationState StateOf(int status) => (WorkflowExecutionStatus)status switch
     {
@@ -171,5 +175,7 @@ internal sealed class BatchHandler(DurableEngine engine, BatchRunner runner) : H
         ?? request.UnpauseActivitiesOperation?.Identity
         ?? request.ResetActivitiesOperation?.Identity
         ?? request.UpdateActivityOptionsOperation?.Identity
+        ?? request.CancelActivitiesOperation?.Identity
+        ?? request.TerminateActivitiesOperation?.Identity
         ?? "";
 }

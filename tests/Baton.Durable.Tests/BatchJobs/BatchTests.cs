@@ -108,6 +108,35 @@ public sealed class BatchTests
     }
 
     [Fact]
+    public async Task Activities_without_a_workflow_are_terminated_and_deleted()
+    {
+        await using var server = await DurableServer.StartAsync();
+        var raw = await RawWorkflow.ConnectAsync(server);
+        foreach (var id in new[] { "a", "b" })
+        {
+            await raw.Service.StartActivityExecutionAsync(new()
+            {
+                Namespace = "default", ActivityId = id, ActivityType = new() { Name = "T" }, TaskQueue = new() { Name = RawWorkflow.Queue },
+                StartToCloseTimeout = new() { Seconds = 60 }, RequestId = id,
+            });
+        }
+
+        await raw.Service.StartBatchOperationAsync(new()
+        {
+            Namespace = "default", JobId = "end", Reason = "test", VisibilityQuery = "ActivityType = 'T'", TerminateActivitiesOperation = new() { Identity = "me", Reason = "enough" },
+        });
+        Assert.Equal(2, (await CompletedAsync(raw, "end")).CompleteOperationCount);
+        Assert.Equal(ActivityExecutionStatus.Terminated, (await raw.Service.DescribeActivityExecutionAsync(new() { Namespace = "default", ActivityId = "a" })).Info.Status);
+        await raw.Service.StartBatchOperationAsync(new()
+        {
+            Namespace = "default", JobId = "delete", Reason = "test", TargetExecutions = { new Temporalio.Api.Common.V1.Execution { Type = ExecutionType.Activity, BusinessId = "a" } },
+            DeleteActivitiesOperation = new(),
+        });
+        Assert.Equal(1, (await CompletedAsync(raw, "delete")).CompleteOperationCount);
+        Assert.Equal(1, (await raw.Service.CountActivityExecutionsAsync(new() { Namespace = "default" })).Count);
+    }
+
+    [Fact]
     public async Task A_job_goes_on_after_a_restart_and_does_nothing_twice()
     {
         const int Workflows = 60;
