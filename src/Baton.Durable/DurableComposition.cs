@@ -33,6 +33,7 @@ internal static class DurableComposition
         var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
         engine.Core.Register(EntityKind.Activity, StandaloneActivity.Load);
+        engine.Core.Register(EntityKind.NexusOperation, StandaloneNexusOperation.Load);
         engine.Core.Register(EntityKind.Schedule, ScheduleEntity.Load);
         engine.Core.Register(EntityKind.Batch, BatchJob.Load);
         ScheduleTurn.ListenTo(engine.Core);
@@ -74,6 +75,7 @@ internal static class DurableComposition
             new ActivityControlHandler(engine),
             new WorkflowControlHandler(engine),
             new NexusTaskHandler(engine),
+            new StandaloneNexusOperationHandler(engine),
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
             new DeploymentHandler(engine),

@@ -35,7 +35,7 @@ internal static class StandaloneActivityDescriptions
             Info = info,
             Input = request.IncludeInput ? Parse(activity.S.Input, Payloads.Parser) : null,
             Outcome = request.IncludeOutcome ? activity.Outcome : null,
-            LongPollToken = new ActivityPollToken { RunKey = activity.RunKey, RunId = activity.RunId, Transitions = activity.S.Transitions }.ToByteString(),
+            LongPollToken = new ChangePollToken { RunKey = activity.RunKey, RunId = activity.RunId, Transitions = activity.S.Transitions }.ToByteString(),
         };
         response.Callbacks.AddRange(activity.S.Callbacks.Select(static callback => new CallbackInfo
         {

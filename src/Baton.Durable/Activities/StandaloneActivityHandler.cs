@@ -197,16 +197,16 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
         }
     }
 
-    private static bool IsNews(StandaloneActivity activity, ActivityPollToken token) =>
+    private static bool IsNews(StandaloneActivity activity, ChangePollToken token) =>
         token.RunKey != activity.RunKey || token.RunId != activity.RunId
             ? throw ServiceErrors.InvalidArgument("long poll token does not match execution")
             : activity.S.Transitions != token.Transitions;
 
-    private static ActivityPollToken ParseToken(ByteString bytes)
+    private static ChangePollToken ParseToken(ByteString bytes)
     {
         try
         {
-            return ActivityPollToken.Parser.ParseFrom(bytes) is { RunKey: > 0, RunId.Length: > 0 } token ? token : throw ServiceErrors.InvalidArgument("invalid long poll token");
+            return ChangePollToken.Parser.ParseFrom(bytes) is { RunKey: > 0, RunId.Length: > 0 } token ? token : throw ServiceErrors.InvalidArgument("invalid long poll token");
         }
         catch (InvalidProtocolBufferException)
         {

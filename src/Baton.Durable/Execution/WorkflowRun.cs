@@ -17,7 +17,7 @@ namespace Baton.Durable.Execution;
 /// One workflow run: its state, the events that are not yet on disk, and who waits for it in memory.
 /// Transitions (folder Transitions) change it, one file for each; commands of a workflow task are in folder Commands.
 /// </summary>
-internal sealed partial class WorkflowRun : Entity, ICallbackSource
+internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCaller
 {
     private readonly EngineCore core;
     private readonly PendingParts parts = new();
@@ -299,14 +299,18 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource
             Stamp = stamp,
             CreatedMs = created / Instant.Millisecond,
         };
+        SetPriority(reference, priorityBytes);
+        return reference;
+    }
+
+    private static void SetPriority(TaskRef task, ByteString priorityBytes)
+    {
         if (!priorityBytes.IsEmpty)
         {
             var priority = Priority.Parser.ParseFrom(priorityBytes);
-            reference.PriorityKey = priority.PriorityKey;
-            reference.FairnessKey = priority.FairnessKey;
-            reference.FairnessWeight = priority.FairnessWeight;
+            task.PriorityKey = priority.PriorityKey;
+            task.FairnessKey = priority.FairnessKey;
+            task.FairnessWeight = priority.FairnessWeight;
         }
-
-        return reference;
     }
 }

@@ -1,5 +1,5 @@
 using System.Buffers.Text;
-using Baton.Durable.Execution;
+using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
@@ -16,12 +16,12 @@ internal static class NexusCallbackTokens
     public const string Header = "temporal-callback-token";
     public const string OperationTokenHeader = "nexus-operation-token";
 
-    public static string Of(WorkflowRun run, NexusOperationState operation) => Base64Url.EncodeToString(new NexusCallbackToken
+    public static string Of(Entity caller, NexusOperationState operation) => Base64Url.EncodeToString(new NexusCallbackToken
     {
-        RunKey = run.RunKey,
-        NamespaceId = run.NamespaceId,
-        WorkflowId = run.Id,
-        RunId = run.RunId,
+        RunKey = caller.RunKey,
+        NamespaceId = caller.NamespaceId,
+        WorkflowId = caller.Id,
+        RunId = caller.RunId,
         ScheduledEventId = operation.ScheduledEventId,
         RequestId = operation.RequestId,
     }.ToByteArray());

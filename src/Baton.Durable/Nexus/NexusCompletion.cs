@@ -74,35 +74,35 @@ internal sealed record NexusCompletion
     /// <summary>Completes the operation of this server that a token names. False when there is none, or it has ended.</summary>
     public bool TryComplete(Step step, NexusCallbackToken token, string operationToken)
     {
-        var run = step.Load<WorkflowRun>(token.RunKey);
-        if (run is not { IsRunning: true } || Find(run, token) is null)
+        var caller = step.Load<Entity>(token.RunKey) as INexusCaller;
+        if (caller is not { IsRunning: true } || Find(caller, token) is null)
         {
             // The run was reset: its operation went on in the current one.
-            step.TryFindCurrent(EntityKind.Workflow, token.NamespaceId, token.WorkflowId, out run);
+            caller = step.TryFindCurrent<WorkflowRun>(EntityKind.Workflow, token.NamespaceId, token.WorkflowId, out var run) ? run : null;
         }
 
-        if (run is not { IsRunning: true } || Find(run, token) is not { } operation)
+        if (caller is not { IsRunning: true } || Find(caller, token) is not { } operation)
         {
             return false;
         }
 
         if (operation.StartedTime == 0)
         {
-            AttemptNexusOperation.Started(step, run, operation, operationToken, Link is { } link ? [link] : [], StartTime);
+            AttemptNexusOperation.Started(step, caller, operation, operationToken, Link is { } link ? [link] : [], StartTime);
         }
 
         if (Failure is null)
         {
-            EndNexusOperation.Complete(step, run, operation, Result, []);
+            EndNexusOperation.Complete(step, caller, operation, Result, []);
         }
         else
         {
-            EndNexusOperation.Unsuccessful(step, run, operation, Failure);
+            EndNexusOperation.Unsuccessful(step, caller, operation, Failure);
         }
 
         return true;
     }
 
-    private static NexusOperationState? Find(WorkflowRun run, NexusCallbackToken token) =>
-        run.S.NexusOperations.Values.FirstOrDefault(operation => operation.RequestId == token.RequestId);
+    private static NexusOperationState? Find(INexusCaller caller, NexusCallbackToken token) =>
+        caller.Operations.FirstOrDefault(operation => operation.RequestId == token.RequestId);
 }

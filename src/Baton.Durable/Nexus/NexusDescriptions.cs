@@ -50,7 +50,7 @@ internal static class NexusDescriptions
         };
     }
 
-    private static PendingNexusOperationInfo Pending(NexusOperationState operation)
+    public static PendingNexusOperationInfo Pending(NexusOperationState operation)
     {
         var isBackingOff = NexusClock.IsBackingOff(operation);
         var info = new PendingNexusOperationInfo

@@ -34,12 +34,12 @@ internal sealed class NexusHttp : IAsyncDisposable
         };
     }
 
-    public void Start(Step step, WorkflowRun run, NexusOperationState operation, string url)
+    public void Start(Step step, INexusCaller caller, NexusOperationState operation, string url)
     {
-        var (scheduled, snapshot, now) = (NexusRequests.ScheduledEvent(run, operation), operation.Clone(), step.Now);
+        var (scheduled, snapshot, now) = (caller.ScheduledEvent(operation), operation.Clone(), step.Now);
         step.AfterCommit(() => _ = RunAsync<Answer>(async () =>
         {
-            var request = NexusRequests.Start(run, snapshot, scheduled(), now);
+            var request = NexusRequests.Start(caller, snapshot, scheduled(), now);
             var start = request.StartOperation;
             using var message = new HttpRequestMessage(
                 HttpMethod.Post, $"{Target(url, start.Service, start.Operation)}?callback={Uri.EscapeDataString(start.Callback)}") { Content = NexusContent.Of(start.Payload) };
@@ -55,7 +55,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         },
         (answering, answer) =>
         {
-            if (Find(answering, run.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsAttempting(live) && live.Attempt == snapshot.Attempt)
+            if (Find(answering, caller.Entity.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsAttempting(live) && live.Attempt == snapshot.Attempt)
             {
                 answer(answering, current, live);
             }
@@ -63,7 +63,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         static failure => (answering, current, live) => AttemptNexusOperation.Failed(answering, current, live, failure)));
     }
 
-    public void Cancel(Step step, WorkflowRun run, NexusOperationState operation, string url)
+    public void Cancel(Step step, INexusCaller caller, NexusOperationState operation, string url)
     {
         var (snapshot, now) = (operation.Clone(), step.Now);
         step.AfterCommit(() => _ = RunAsync<Answer>(async () =>
@@ -76,7 +76,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         },
         (answering, answer) =>
         {
-            if (Find(answering, run.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsCancelAttempting(live) && live.CancelAttempt == snapshot.CancelAttempt)
+            if (Find(answering, caller.Entity.RunKey, snapshot) is ({ } current, { } live) && NexusClock.IsCancelAttempting(live) && live.CancelAttempt == snapshot.CancelAttempt)
             {
                 answer(answering, current, live);
             }
@@ -120,7 +120,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         stop.Dispose();
     }
 
-    private delegate void Answer(Step step, WorkflowRun run, NexusOperationState operation);
+    private delegate void Answer(Step step, INexusCaller caller, NexusOperationState operation);
 
     private static Answer StartAnswer(HttpResponseMessage response, byte[] body)
     {
@@ -129,17 +129,17 @@ internal sealed class NexusHttp : IAsyncDisposable
         {
             case 200:
                 var result = NexusContent.ToPayload(response.Content.Headers.ContentType, body);
-                return (step, run, operation) => EndNexusOperation.Complete(step, run, operation, result, links);
+                return (step, caller, operation) => EndNexusOperation.Complete(step, caller, operation, result, links);
             case 201:
                 var token = OperationToken(body);
-                return (step, run, operation) => AttemptNexusOperation.Started(step, run, operation, token, links);
+                return (step, caller, operation) => AttemptNexusOperation.Started(step, caller, operation, token, links);
             case 424:
                 var state = response.Headers.TryGetValues("Nexus-Operation-State", out var states) ? states.First() : "failed";
                 var cause = NexusFailures.OfState(state, NexusContent.ToFailure(body));
-                return (step, run, operation) => EndNexusOperation.Unsuccessful(step, run, operation, cause);
+                return (step, caller, operation) => EndNexusOperation.Unsuccessful(step, caller, operation, cause);
             default:
                 var failure = HandlerFailure(response, body);
-                return (step, run, operation) => AttemptNexusOperation.Failed(step, run, operation, failure);
+                return (step, caller, operation) => AttemptNexusOperation.Failed(step, caller, operation, failure);
         }
     }
 
@@ -151,7 +151,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         }
 
         var failure = HandlerFailure(response, body);
-        return (step, run, operation) => CancelNexusOperation.Failed(step, run, operation, failure);
+        return (step, caller, operation) => CancelNexusOperation.Failed(step, caller, operation, failure);
     }
 
     private static Failure HandlerFailure(HttpResponseMessage response, byte[] body)
@@ -210,9 +210,9 @@ internal sealed class NexusHttp : IAsyncDisposable
 
     private static bool IsRetryable(HttpStatusCode status) => (int)status is >= 500 and not 501 or 408 or 429;
 
-    private static (WorkflowRun? Run, NexusOperationState? Operation) Find(Step step, long runKey, NexusOperationState snapshot) =>
-        step.Load<WorkflowRun>(runKey) is { IsRunning: true } run && run.S.NexusOperations.TryGetValue(snapshot.ScheduledEventId, out var operation)
-            ? (run, operation)
+    private static (INexusCaller? Caller, NexusOperationState? Operation) Find(Step step, long runKey, NexusOperationState snapshot) =>
+        step.Load<Entity>(runKey) is INexusCaller { IsRunning: true } caller && caller.FindOperation(snapshot.ScheduledEventId) is { } operation
+            ? (caller, operation)
             : (null, null);
 
     /// <summary>Link-local addresses, where clouds keep the secrets of their machines, are never called.</summary>

@@ -16,17 +16,19 @@ internal static partial class NexusLinkCodec
     private static readonly string eventType = Link.Types.WorkflowEvent.Descriptor.FullName;
 
     private static readonly string activityType = Link.Types.Activity.Descriptor.FullName;
+    private static readonly string operationType = Link.Types.NexusOperation.Descriptor.FullName;
 
-    /// <summary>Links to events of workflows and to standalone activities are carried.</summary>
+    /// <summary>Links to events of workflows, and to activities and operations of their own, are carried.</summary>
     public static NexusLink? ToNexus(Link link)
     {
         if (link.Activity is { } activity)
         {
-            return new NexusLink
-            {
-                Url = $"temporal:///namespaces/{Uri.EscapeDataString(activity.Namespace)}/activities/{Uri.EscapeDataString(activity.ActivityId)}/{Uri.EscapeDataString(activity.RunId)}/details",
-                Type = activityType,
-            };
+            return Details("activities", activity.Namespace, activity.ActivityId, activity.RunId, activityType);
+        }
+
+        if (link.NexusOperation is { } operation)
+        {
+            return Details("nexus-operations", operation.Namespace, operation.OperationId, operation.RunId, operationType);
         }
 
         if (link.WorkflowEvent is not { } target)
@@ -47,17 +49,12 @@ internal static partial class NexusLinkCodec
     /// <summary>Null for a link of another type or with a URL that is not understood: links are never a reason to fail.</summary>
     public static Link? FromNexus(NexusLink link)
     {
-        if (link.Type == activityType && ActivityUrl().Match(link.Url) is { Success: true } activity)
+        if ((link.Type == activityType || link.Type == operationType) && DetailsUrl().Match(link.Url) is { Success: true } details)
         {
-            return new Link
-            {
-                Activity = new()
-                {
-                    Namespace = Uri.UnescapeDataString(activity.Groups["ns"].Value),
-                    ActivityId = Uri.UnescapeDataString(activity.Groups["id"].Value),
-                    RunId = Uri.UnescapeDataString(activity.Groups["run"].Value),
-                },
-            };
+            var (ns, id, run) = (Text(details, "ns"), Text(details, "id"), Text(details, "run"));
+            return link.Type == activityType
+                ? new Link { Activity = new() { Namespace = ns, ActivityId = id, RunId = run } }
+                : new Link { NexusOperation = new() { Namespace = ns, OperationId = id, RunId = run } };
         }
 
         if (link.Type != eventType || EventUrl().Match(link.Url) is not { Success: true } match)
@@ -73,9 +70,9 @@ internal static partial class NexusLinkCodec
 
         var target = new Link.Types.WorkflowEvent
         {
-            Namespace = Uri.UnescapeDataString(match.Groups["ns"].Value),
-            WorkflowId = Uri.UnescapeDataString(match.Groups["id"].Value),
-            RunId = Uri.UnescapeDataString(match.Groups["run"].Value),
+            Namespace = Text(match, "ns"),
+            WorkflowId = Text(match, "id"),
+            RunId = Text(match, "run"),
         };
         switch (query["referenceType"])
         {
@@ -95,6 +92,14 @@ internal static partial class NexusLinkCodec
 
     public static IEnumerable<Link> FromNexus(IEnumerable<NexusLink> links) => links.Select(FromNexus).OfType<Link>();
 
+    private static NexusLink Details(string kind, string ns, string id, string run, string type) => new()
+    {
+        Url = $"temporal:///namespaces/{Uri.EscapeDataString(ns)}/{kind}/{Uri.EscapeDataString(id)}/{Uri.EscapeDataString(run)}/details",
+        Type = type,
+    };
+
+    private static string Text(Match match, string group) => Uri.UnescapeDataString(match.Groups[group].Value);
+
     // Both the short name and that of the protocol buffer enum are in use.
     private static EventType? ParseEventType(string? text)
     {
@@ -107,8 +112,8 @@ internal static partial class NexusLinkCodec
         return Enum.TryParse<EventType>(name, ignoreCase: true, out var type) && Enum.IsDefined(type) ? type : null;
     }
 
-    [GeneratedRegex(@"^temporal:///namespaces/(?<ns>[^/?]+)/activities/(?<id>[^/?]+)/(?<run>[^/?]+)/details$")]
-    private static partial Regex ActivityUrl();
+    [GeneratedRegex(@"^temporal:///namespaces/(?<ns>[^/?]+)/(activities|nexus-operations)/(?<id>[^/?]+)/(?<run>[^/?]+)/details$")]
+    private static partial Regex DetailsUrl();
 
     [GeneratedRegex(@"^temporal:///namespaces/(?<ns>[^/?]+)/workflows/(?<id>[^/?]+)/(?<run>[^/?]+)/history\?(?<query>.*)$")]
     private static partial Regex EventUrl();

@@ -12,8 +12,8 @@ internal sealed class NexusPoller(QueueKey queue, string identity, Reply<PollNex
 {
     public override bool TryStart(Step step, TaskRef task)
     {
-        if (step.Load<WorkflowRun>(task.RunKey) is not { IsRunning: true } run
-            || !run.S.NexusOperations.TryGetValue(Math.Abs(task.Id), out var operation)
+        if (step.Load<Entity>(task.RunKey) is not INexusCaller { IsRunning: true } caller
+            || caller.FindOperation(Math.Abs(task.Id)) is not { } operation
             || operation.Stamp != task.Stamp)
         {
             return false;
@@ -28,10 +28,10 @@ internal sealed class NexusPoller(QueueKey queue, string identity, Reply<PollNex
             }
 
             operation.TakenTime = step.Now;
-            var (scheduled, snapshot, now) = (NexusRequests.ScheduledEvent(run, operation), operation.Clone(), step.Now);
+            var (scheduled, snapshot, now) = (caller.ScheduledEvent(operation), operation.Clone(), step.Now);
             reply.SetLater(step, () =>
             {
-                response.Request = NexusRequests.Start(run, snapshot, scheduled(), now);
+                response.Request = NexusRequests.Start(caller, snapshot, scheduled(), now);
                 return response;
             });
         }
@@ -47,13 +47,13 @@ internal sealed class NexusPoller(QueueKey queue, string identity, Reply<PollNex
             reply.Set(step, response);
         }
 
-        step.Touch(run);
+        step.Touch(caller.Entity);
         response.TaskToken = new TaskToken
         {
-            RunKey = run.RunKey,
+            RunKey = caller.Entity.RunKey,
             Kind = TaskKind.Nexus,
             NamespaceId = Queue.NamespaceId,
-            RunId = run.RunId,
+            RunId = caller.Entity.RunId,
             ScheduledEventId = task.Id,
             Attempt = task.Attempt,
             Clock = step.Now,

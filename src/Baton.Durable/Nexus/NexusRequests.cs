@@ -2,40 +2,38 @@ using System.Globalization;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.State;
-using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
 using Temporalio.Api.Nexus.V1;
-using NexusLink = Temporalio.Api.Nexus.V1.Link;
 
 namespace Baton.Durable.Nexus;
 
-/// <summary>The requests of a workflow's Nexus operations, as workers get them and as they go out by HTTP.</summary>
+/// <summary>The requests of Nexus operations, as workers get them and as they go out by HTTP.</summary>
 internal static class NexusRequests
 {
     public const string RequestTimeoutHeader = "request-timeout";
     public const string OperationTimeoutHeader = "operation-timeout";
 
     /// <summary>The attempts of operations, and of their cancellations, that wait for a worker.</summary>
-    public static void Collect(WorkflowRun run, List<TaskRef> tasks)
+    public static void Collect(INexusCaller caller, List<TaskRef> tasks)
     {
-        foreach (var operation in run.S.NexusOperations.Values)
+        foreach (var operation in caller.Operations)
         {
             if (NexusClock.IsAttempting(operation) && operation.TakenTime == 0)
             {
-                Add(run, operation, operation.ScheduledEventId, operation.Attempt, tasks);
+                Add(caller, operation, operation.ScheduledEventId, operation.Attempt, tasks);
             }
 
             if (NexusClock.IsCancelAttempting(operation) && operation.CancelTakenTime == 0)
             {
                 // Negative, so that a start and a cancellation of one operation are two tasks.
-                Add(run, operation, -operation.ScheduledEventId, operation.CancelAttempt, tasks);
+                Add(caller, operation, -operation.ScheduledEventId, operation.CancelAttempt, tasks);
             }
         }
     }
 
     /// <summary>A request that starts the operation.</summary>
     /// <param name="scheduled">Where its input and header stand.</param>
-    public static Request Start(WorkflowRun run, NexusOperationState operation, HistoryEvent scheduled, long now)
+    public static Request Start(INexusCaller caller, NexusOperationState operation, HistoryEvent scheduled, long now)
     {
         var a = scheduled.NexusOperationScheduledEventAttributes;
         var request = New(operation, operation.AttemptDeadline, now);
@@ -56,8 +54,8 @@ internal static class NexusRequests
             RequestId = operation.RequestId,
             Payload = a.Input ?? new(),
             Callback = NexusCallbackTokens.Url,
-            CallbackHeader = { [NexusCallbackTokens.Header] = NexusCallbackTokens.Of(run, operation) },
-            Links = { LinkToScheduled(run, operation) },
+            CallbackHeader = { [NexusCallbackTokens.Header] = NexusCallbackTokens.Of(caller.Entity, operation) },
+            Links = { NexusLinkCodec.ToNexus(caller.LinkTo(operation))! },
         };
         return request;
     }
@@ -75,18 +73,6 @@ internal static class NexusRequests
         return request;
     }
 
-    /// <summary>The scheduled event of an operation, from memory now or, off the loop and after the commit, from the store.</summary>
-    public static Func<HistoryEvent> ScheduledEvent(WorkflowRun run, NexusOperationState operation)
-    {
-        if (run.TryGetTail(operation.ScheduledEventId, out var events) && events.Count > 0)
-        {
-            return () => events[0];
-        }
-
-        var (reader, runKey, eventId) = (run.Core.Store.Histories, run.RunKey, operation.ScheduledEventId);
-        return () => HistoryReading.Stored(reader, runKey, eventId, eventId + 1).First();
-    }
-
     public static string Milliseconds(long ticks) => (ticks / Instant.Millisecond).ToString(CultureInfo.InvariantCulture) + "ms";
 
     private static Request New(NexusOperationState operation, long deadline, long now) => new()
@@ -97,26 +83,25 @@ internal static class NexusRequests
         Header = { [RequestTimeoutHeader] = Milliseconds(Math.Max(Instant.Millisecond, deadline - now)) },
     };
 
-    private static NexusLink LinkToScheduled(WorkflowRun run, NexusOperationState operation) => NexusLinkCodec.ToNexus(new()
+    private static void Add(INexusCaller caller, NexusOperationState operation, long id, int attempt, List<TaskRef> tasks)
     {
-        WorkflowEvent = new()
-        {
-            Namespace = run.Namespace.Name,
-            WorkflowId = run.Id,
-            RunId = run.RunId,
-            EventRef = new() { EventId = operation.ScheduledEventId, EventType = EventType.NexusOperationScheduled },
-        },
-    })!;
-
-    private static void Add(WorkflowRun run, NexusOperationState operation, long id, int attempt, List<TaskRef> tasks)
-    {
-        var core = run.Core;
+        var core = caller.Core;
         if (core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint)
             && endpoint.Spec.Target.Worker is { } worker
             && core.Namespaces.TryGet(worker.Namespace, out var target))
         {
-            var task = run.NewTaskRef(TaskKind.Nexus, worker.TaskQueue, id, attempt, operation.Stamp, operation.ScheduledTime, run.S.Priority);
-            task.NamespaceId = target.Id;
+            var task = new TaskRef
+            {
+                RunKey = caller.Entity.RunKey,
+                Kind = TaskKind.Nexus,
+                NamespaceId = target.Id,
+                Queue = worker.TaskQueue,
+                Id = id,
+                Attempt = attempt,
+                Stamp = operation.Stamp,
+                CreatedMs = operation.ScheduledTime / Instant.Millisecond,
+            };
+            caller.Prioritize(task);
             tasks.Add(task);
         }
     }

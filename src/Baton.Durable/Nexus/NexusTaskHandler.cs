@@ -56,14 +56,14 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
 
         return Engine.Run(step =>
         {
-            var (run, operation) = Find(step, token);
+            var (caller, operation) = Find(step, token);
             if (isStart)
             {
-                Started(step, run, operation, request.Response!.StartOperation);
+                Started(step, caller, operation, request.Response!.StartOperation);
             }
             else
             {
-                CancelNexusOperation.Succeeded(step, run, operation);
+                CancelNexusOperation.Succeeded(step, caller, operation);
             }
 
             return new RespondNexusTaskCompletedResponse();
@@ -82,51 +82,51 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
 
         return Engine.Run(step =>
         {
-            var (run, operation) = Find(step, token);
+            var (caller, operation) = Find(step, token);
             if (token.ScheduledEventId > 0)
             {
-                AttemptNexusOperation.Failed(step, run, operation, failure);
+                AttemptNexusOperation.Failed(step, caller, operation, failure);
             }
             else
             {
-                CancelNexusOperation.Failed(step, run, operation, failure);
+                CancelNexusOperation.Failed(step, caller, operation, failure);
             }
 
             return new RespondNexusTaskFailedResponse();
         });
     }
 
-    private static void Started(Step step, WorkflowRun run, NexusOperationState operation, StartOperationResponse response)
+    private static void Started(Step step, INexusCaller caller, NexusOperationState operation, StartOperationResponse response)
     {
         switch (response.VariantCase)
         {
             case StartOperationResponse.VariantOneofCase.SyncSuccess:
-                EndNexusOperation.Complete(step, run, operation, response.SyncSuccess.Payload, NexusLinkCodec.FromNexus(response.SyncSuccess.Links));
+                EndNexusOperation.Complete(step, caller, operation, response.SyncSuccess.Payload, NexusLinkCodec.FromNexus(response.SyncSuccess.Links));
                 break;
             case StartOperationResponse.VariantOneofCase.AsyncSuccess:
                 var started = response.AsyncSuccess;
                 var operationToken = started.OperationToken.Length > 0 ? started.OperationToken : started.OperationId;
-                AttemptNexusOperation.Started(step, run, operation, operationToken, NexusLinkCodec.FromNexus(started.Links));
+                AttemptNexusOperation.Started(step, caller, operation, operationToken, NexusLinkCodec.FromNexus(started.Links));
                 break;
             case StartOperationResponse.VariantOneofCase.OperationError:
-                EndNexusOperation.Unsuccessful(step, run, operation, NexusFailures.OfState(response.OperationError.OperationState, response.OperationError.Failure));
+                EndNexusOperation.Unsuccessful(step, caller, operation, NexusFailures.OfState(response.OperationError.OperationState, response.OperationError.Failure));
                 break;
             default:
-                EndNexusOperation.Unsuccessful(step, run, operation, response.Failure ?? new Failure { Message = "the handler answered without an outcome" });
+                EndNexusOperation.Unsuccessful(step, caller, operation, response.Failure ?? new Failure { Message = "the handler answered without an outcome" });
                 break;
         }
     }
 
-    private static (WorkflowRun Run, NexusOperationState Operation) Find(Step step, TaskToken token)
+    private static (INexusCaller Caller, NexusOperationState Operation) Find(Step step, TaskToken token)
     {
-        if (step.Load<WorkflowRun>(token.RunKey) is { IsRunning: true } run
-            && run.RunId == token.RunId
-            && run.S.NexusOperations.TryGetValue(Math.Abs(token.ScheduledEventId), out var operation)
+        if (step.Load<Entity>(token.RunKey) is INexusCaller { IsRunning: true } caller
+            && caller.Entity.RunId == token.RunId
+            && caller.FindOperation(Math.Abs(token.ScheduledEventId)) is { } operation
             && (token.ScheduledEventId > 0
                 ? NexusClock.IsAttempting(operation) && operation.Attempt == token.Attempt && operation.TakenTime == token.Clock
                 : NexusClock.IsCancelAttempting(operation) && operation.CancelAttempt == token.Attempt && operation.CancelTakenTime == token.Clock))
         {
-            return (run, operation);
+            return (caller, operation);
         }
 
         throw ServiceErrors.NotFound("Nexus task not found or already expired.");

@@ -1,5 +1,4 @@
 using Baton.Durable.Engine;
-using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Services;
@@ -24,9 +23,9 @@ internal static class SystemNexus
 
     private static readonly JsonParser tolerant = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
-    public static void Invoke(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Invoke(Step step, INexusCaller caller, NexusOperationState operation)
     {
-        var scheduled = HistoryReading.Event(run, operation.ScheduledEventId).NexusOperationScheduledEventAttributes;
+        var scheduled = caller.ScheduledEvent(operation)().NexusOperationScheduledEventAttributes;
         try
         {
             if (operation.Service != Service || operation.Operation != nameof(WorkflowHandler.SignalWithStartWorkflowExecution))
@@ -35,17 +34,20 @@ internal static class SystemNexus
             }
 
             var request = Read<SignalWithStartWorkflowExecutionRequest>(scheduled.Input);
-            request.Namespace = request.Namespace.Length > 0 ? request.Namespace : run.Namespace.Name;
+            request.Namespace = request.Namespace.Length > 0 ? request.Namespace : NamespaceOf(caller);
             request.RequestId = request.RequestId.Length > 0 ? request.RequestId : operation.RequestId;
-            var space = run.Core.Namespaces.TryGet(request.Namespace, out var found) ? found : throw ServiceErrors.NamespaceNotFound(request.Namespace);
-            var response = new SignalWithStart(request, space, run.Core.Limits).Apply(step);
-            EndNexusOperation.Complete(step, run, operation, Write(response, scheduled.Input), []);
+            var space = caller.Core.Namespaces.TryGet(request.Namespace, out var found) ? found : throw ServiceErrors.NamespaceNotFound(request.Namespace);
+            var response = new SignalWithStart(request, space, caller.Core.Limits).Apply(step);
+            EndNexusOperation.Complete(step, caller, operation, Write(response, scheduled.Input), []);
         }
         catch (ServiceException refusal)
         {
-            EndNexusOperation.Fail(step, run, operation, NexusFailures.OfHandler(HandlerErrorOf(refusal.StatusCode), refusal.Status.Detail));
+            EndNexusOperation.Fail(step, caller, operation, NexusFailures.OfHandler(HandlerErrorOf(refusal.StatusCode), refusal.Status.Detail));
         }
     }
+
+    private static string NamespaceOf(INexusCaller caller) =>
+        caller.Core.Namespaces.TryGetById(caller.Entity.NamespaceId, out var space) ? space.Name : "";
 
     private static T Read<T>(Payload? input)
         where T : IMessage<T>, new()

@@ -15,7 +15,12 @@ internal static class StatusNames
     {
         if (EnumOf(kind) is not { } names)
             return null;
-        string prefix = kind == EntityKind.Workflow ? "WORKFLOW_EXECUTION_STATUS_" : "ACTIVITY_EXECUTION_STATUS_";
+        string prefix = kind switch
+        {
+            EntityKind.Activity => "ACTIVITY_EXECUTION_STATUS_",
+            EntityKind.NexusOperation => "NEXUS_OPERATION_EXECUTION_STATUS_",
+            _ => "WORKFLOW_EXECUTION_STATUS_",
+        };
         bool screaming = name.StartsWith(prefix, StringComparison.Ordinal);
         string plain = screaming ? name[prefix.Length..].Replace("_", "", StringComparison.Ordinal) : name;
         // A number in quotes is no name, though Enum.Parse would take it.
@@ -32,6 +37,7 @@ internal static class StatusNames
     {
         EntityKind.Workflow or EntityKind.Schedule or EntityKind.Batch => typeof(WorkflowExecutionStatus),
         EntityKind.Activity => typeof(ActivityExecutionStatus),
+        EntityKind.NexusOperation => typeof(NexusOperationExecutionStatus),
         _ => null,
     };
 }

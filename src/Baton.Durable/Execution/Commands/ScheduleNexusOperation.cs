@@ -17,28 +17,12 @@ internal static class ScheduleNexusOperation
     public static void Check(CommandBatch batch, Command command)
     {
         var a = command.ScheduleNexusOperationCommandAttributes ?? throw new BadCommandException(Bad, "empty ScheduleNexusOperationCommandAttributes");
-        if (a.Endpoint != SystemNexus.Endpoint && !batch.Run.Core.Endpoints.TryGetByName(a.Endpoint, out _))
+        if (Problem(batch.Run.Core, a) is { } problem)
         {
-            throw new BadCommandException(Bad, $"endpoint \"{a.Endpoint}\" not found");
+            throw new BadCommandException(Bad, problem);
         }
 
-        var limit = batch.Limits.IdLength;
-        CommandBatch.RequireId(a.Service, limit, Bad, "ScheduleNexusOperationCommandAttributes.Service");
-        CommandBatch.RequireId(a.Operation, limit, Bad, "ScheduleNexusOperationCommandAttributes.Operation");
-        RequireTimeout(a.ScheduleToCloseTimeout, "ScheduleToCloseTimeout");
-        RequireTimeout(a.ScheduleToStartTimeout, "ScheduleToStartTimeout");
-        RequireTimeout(a.StartToCloseTimeout, "StartToCloseTimeout");
         batch.RequireSize(a.Input, Bad, "ScheduleNexusOperationCommandAttributes.Input");
-        if (a.NexusHeader.Keys.FirstOrDefault(static key => key.Equals("request-timeout", StringComparison.OrdinalIgnoreCase)) is { } reserved)
-        {
-            throw new BadCommandException(Bad, $"ScheduleNexusOperationCommandAttributes.NexusHeader contains a disallowed header key: \"{reserved}\"");
-        }
-
-        if (a.NexusHeader.Sum(static header => header.Key.Length + header.Value.Length) > MaxHeader)
-        {
-            throw new BadCommandException(Bad, $"ScheduleNexusOperationCommandAttributes.NexusHeader exceeds size limit of {MaxHeader}");
-        }
-
         if (batch.Run.S.NexusOperations.Count + ++batch.NewNexusOperations > batch.Limits.PendingNexusOperations)
         {
             throw new BadCommandException(
@@ -47,12 +31,44 @@ internal static class ScheduleNexusOperation
         }
     }
 
-    public static void Apply(CommandBatch batch, Command command)
+    /// <summary>What is wrong with an operation that shall be scheduled, its input's size apart; or null.</summary>
+    public static string? Problem(EngineCore core, ScheduleNexusOperationCommandAttributes a)
     {
-        var a = command.ScheduleNexusOperationCommandAttributes;
-        var run = batch.Run;
-        run.Core.Endpoints.TryGetByName(a.Endpoint, out var endpoint);
-        var close = Cut(Instant.From(a.ScheduleToCloseTimeout), run.S.RunTimeout, orLimit: true);
+        var limit = core.Limits.IdLength;
+        if (a.Endpoint != SystemNexus.Endpoint && !core.Endpoints.TryGetByName(a.Endpoint, out _))
+        {
+            return $"endpoint \"{a.Endpoint}\" not found";
+        }
+
+        if (a.Service.Length == 0 || a.Service.Length > limit)
+        {
+            return $"Service must have 1 to {limit} characters, it has {a.Service.Length}";
+        }
+
+        if (a.Operation.Length == 0 || a.Operation.Length > limit)
+        {
+            return $"Operation must have 1 to {limit} characters, it has {a.Operation.Length}";
+        }
+
+        if (IsNegative(a.ScheduleToCloseTimeout) || IsNegative(a.ScheduleToStartTimeout) || IsNegative(a.StartToCloseTimeout))
+        {
+            return "ScheduleToCloseTimeout, ScheduleToStartTimeout or StartToCloseTimeout is invalid: it is negative";
+        }
+
+        if (a.NexusHeader.Keys.FirstOrDefault(static key => key.Equals(NexusRequests.RequestTimeoutHeader, StringComparison.OrdinalIgnoreCase)) is { } reserved)
+        {
+            return $"NexusHeader contains a disallowed header key: \"{reserved}\"";
+        }
+
+        return a.NexusHeader.Sum(static header => header.Key.Length + header.Value.Length) > MaxHeader ? $"NexusHeader exceeds size limit of {MaxHeader}" : null;
+    }
+
+    /// <summary>The attributes of the scheduled event. Timeouts are cut to each other.</summary>
+    /// <param name="runTimeout">Timeout of the run around it, 0 for none.</param>
+    public static NexusOperationScheduledEventAttributes Scheduled(EngineCore core, ScheduleNexusOperationCommandAttributes a, long runTimeout)
+    {
+        core.Endpoints.TryGetByName(a.Endpoint, out var endpoint);
+        var close = Cut(Instant.From(a.ScheduleToCloseTimeout), runTimeout, orLimit: true);
         var attributes = new NexusOperationScheduledEventAttributes
         {
             Endpoint = a.Endpoint,
@@ -64,13 +80,20 @@ internal static class ScheduleNexusOperation
             ScheduleToStartTimeout = Instant.ToDuration(Cut(Instant.From(a.ScheduleToStartTimeout), close)),
             StartToCloseTimeout = Instant.ToDuration(Cut(Instant.From(a.StartToCloseTimeout), close)),
             RequestId = Guid.NewGuid().ToString("D"),
-            WorkflowTaskCompletedEventId = batch.CompletedEventId,
         };
         foreach (var (key, value) in a.NexusHeader)
         {
             attributes.NexusHeader[key.ToLowerInvariant()] = value;
         }
 
+        return attributes;
+    }
+
+    public static void Apply(CommandBatch batch, Command command)
+    {
+        var run = batch.Run;
+        var attributes = Scheduled(run.Core, command.ScheduleNexusOperationCommandAttributes, run.S.RunTimeout);
+        attributes.WorkflowTaskCompletedEventId = batch.CompletedEventId;
         var scheduled = batch.Append(command, new HistoryEvent { EventType = EventType.NexusOperationScheduled, NexusOperationScheduledEventAttributes = attributes });
         var operation = AttemptNexusOperation.New(scheduled, batch.Step.Now);
         run.S.NexusOperations.Add(scheduled.EventId, operation);
@@ -86,11 +109,5 @@ internal static class ScheduleNexusOperation
     private static long Cut(long timeout, long limit, bool orLimit = false) =>
         limit > 0 && (timeout > limit || (timeout == 0 && orLimit)) ? limit : timeout;
 
-    private static void RequireTimeout(Duration? timeout, string field)
-    {
-        if (timeout is not null && (timeout.Seconds < 0 || timeout.Nanos < 0))
-        {
-            throw new BadCommandException(Bad, $"ScheduleNexusOperationCommandAttributes.{field} is invalid: it is negative");
-        }
-    }
+    private static bool IsNegative(Duration? timeout) => timeout is not null && (timeout.Seconds < 0 || timeout.Nanos < 0);
 }

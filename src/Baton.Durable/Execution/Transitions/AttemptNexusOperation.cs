@@ -20,33 +20,33 @@ internal static class AttemptNexusOperation
 {
     private const int MaxToken = 4096;
 
-    public static void Begin(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Begin(Step step, INexusCaller caller, NexusOperationState operation)
     {
         operation.NextAttemptTime = 0;
         operation.TakenTime = 0;
         operation.AttemptDeadline = NexusClock.RequestDeadline(operation, step.Now);
-        step.Touch(run);
+        step.Touch(caller.Entity);
         if (operation.Endpoint == SystemNexus.Endpoint)
         {
-            SystemNexus.Invoke(step, run, operation);
+            SystemNexus.Invoke(step, caller, operation);
         }
-        else if (!run.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
+        else if (!caller.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
         {
-            EndNexusOperation.Fail(step, run, operation, NexusFailures.OfHandler("NOT_FOUND", "endpoint not registered"));
+            EndNexusOperation.Fail(step, caller, operation, NexusFailures.OfHandler("NOT_FOUND", "endpoint not registered"));
         }
         else if (endpoint.Spec.Target.VariantCase == EndpointTarget.VariantOneofCase.External)
         {
-            run.Core.Outbound?.Start(step, run, operation, endpoint.Spec.Target.External.Url);
+            caller.Core.Outbound?.Start(step, caller, operation, endpoint.Spec.Target.External.Url);
         }
     }
 
     /// <summary>The operation runs on after its handler answered, and ends by callback.</summary>
     /// <param name="startedTime">When the handler began, 0 for now.</param>
-    public static void Started(Step step, WorkflowRun run, NexusOperationState operation, string token, IEnumerable<Link> links, long startedTime = 0)
+    public static void Started(Step step, INexusCaller caller, NexusOperationState operation, string token, IEnumerable<Link> links, long startedTime = 0)
     {
         if (token.Length > MaxToken)
         {
-            EndNexusOperation.Fail(step, run, operation, new Failure
+            EndNexusOperation.Fail(step, caller, operation, new Failure
             {
                 Message = $"invalid operation token: length exceeds allowed limit ({token.Length}/{MaxToken})",
                 ApplicationFailureInfo = new ApplicationFailureInfo { Type = "CallError", NonRetryable = true },
@@ -72,25 +72,20 @@ internal static class AttemptNexusOperation
             },
         };
         started.Links.AddRange(links);
-        if (run.AppendOrBuffer(step, started))
-        {
-            operation.StartedEventId = started.EventId;
-        }
+        operation.StartedEventId = caller.Record(step, started);
 
         // A cancellation that was asked for before there was anything to cancel.
         if (operation is { CancelRequested: true, CancelState: 0 })
         {
-            CancelNexusOperation.Begin(step, run, operation);
+            CancelNexusOperation.Begin(step, caller, operation);
         }
-
-        ScheduleWorkflowTask.Ensure(step, run);
     }
 
-    public static void Failed(Step step, WorkflowRun run, NexusOperationState operation, Failure failure)
+    public static void Failed(Step step, INexusCaller caller, NexusOperationState operation, Failure failure)
     {
         if (!NexusFailures.IsRetryable(failure))
         {
-            EndNexusOperation.Fail(step, run, operation, failure);
+            EndNexusOperation.Fail(step, caller, operation, failure);
             return;
         }
 
@@ -99,15 +94,15 @@ internal static class AttemptNexusOperation
         operation.TakenTime = 0;
         operation.NextAttemptTime = step.Now + NexusClock.Backoff(operation.Attempt);
         operation.Attempt++;
-        step.Touch(run);
+        step.Touch(caller.Entity);
     }
 
     /// <summary>What is due of an operation and its cancellation.</summary>
-    public static void Wake(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Wake(Step step, INexusCaller caller, NexusOperationState operation)
     {
         if (NexusClock.Passed(operation, step.Now) is not TimeoutType.Unspecified and var type)
         {
-            EndNexusOperation.TimeOut(step, run, operation, type);
+            EndNexusOperation.TimeOut(step, caller, operation, type);
             return;
         }
 
@@ -115,15 +110,15 @@ internal static class AttemptNexusOperation
         {
             if (NexusClock.Is(operation.NextAttemptTime, step.Now))
             {
-                Begin(step, run, operation);
+                Begin(step, caller, operation);
             }
             else if (!NexusClock.IsBackingOff(operation) && NexusClock.Is(operation.AttemptDeadline, step.Now))
             {
-                Failed(step, run, operation, NexusFailures.OfHandler("UPSTREAM_TIMEOUT", "upstream timeout"));
+                Failed(step, caller, operation, NexusFailures.OfHandler("UPSTREAM_TIMEOUT", "upstream timeout"));
             }
         }
 
-        CancelNexusOperation.Wake(step, run, operation);
+        CancelNexusOperation.Wake(step, caller, operation);
     }
 
     /// <summary>The operation of a scheduled event, its first request not yet begun.</summary>

@@ -16,42 +16,42 @@ namespace Baton.Durable.Execution.Transitions;
 /// </summary>
 internal static class CancelNexusOperation
 {
-    public static void Request(Step step, WorkflowRun run, NexusOperationState operation, long requestedEventId)
+    public static void Request(Step step, INexusCaller caller, NexusOperationState operation, long requestedEventId)
     {
         operation.CancelRequested = true;
         operation.CancelRequestedEventId = requestedEventId;
         operation.CancelRequestedTime = step.Now;
         operation.CancelAttempt = 1;
-        step.Touch(run);
+        step.Touch(caller.Entity);
         if (operation.StartedTime > 0)
         {
-            Begin(step, run, operation);
+            Begin(step, caller, operation);
         }
     }
 
-    public static void Begin(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Begin(Step step, INexusCaller caller, NexusOperationState operation)
     {
         operation.CancelState = (int)NexusOperationCancellationState.Scheduled;
         operation.CancelNextAttemptTime = 0;
         operation.CancelTakenTime = 0;
         operation.CancelAttemptDeadline = NexusClock.RequestDeadline(operation, step.Now);
-        step.Touch(run);
-        if (!run.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
+        step.Touch(caller.Entity);
+        if (!caller.Core.Endpoints.TryResolve(operation.EndpointId, operation.Endpoint, out var endpoint))
         {
-            Failed(step, run, operation, NexusFailures.OfHandler("NOT_FOUND", "endpoint not registered"));
+            Failed(step, caller, operation, NexusFailures.OfHandler("NOT_FOUND", "endpoint not registered"));
         }
         else if (endpoint.Spec.Target.VariantCase == EndpointTarget.VariantOneofCase.External)
         {
-            run.Core.Outbound?.Cancel(step, run, operation, endpoint.Spec.Target.External.Url);
+            caller.Core.Outbound?.Cancel(step, caller, operation, endpoint.Spec.Target.External.Url);
         }
     }
 
-    public static void Succeeded(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Succeeded(Step step, INexusCaller caller, NexusOperationState operation)
     {
         operation.CancelState = (int)NexusOperationCancellationState.Succeeded;
         operation.CancelLastAttemptCompleteTime = step.Now;
         operation.CancelLastFailure = ByteString.Empty;
-        run.AppendOrBuffer(step, new HistoryEvent
+        caller.Record(step, new HistoryEvent
         {
             EventType = EventType.NexusOperationCancelRequestCompleted,
             WorkerMayIgnore = true,
@@ -61,10 +61,9 @@ internal static class CancelNexusOperation
                 ScheduledEventId = operation.ScheduledEventId,
             },
         });
-        ScheduleWorkflowTask.Ensure(step, run);
     }
 
-    public static void Failed(Step step, WorkflowRun run, NexusOperationState operation, Failure failure)
+    public static void Failed(Step step, INexusCaller caller, NexusOperationState operation, Failure failure)
     {
         operation.CancelLastFailure = failure.ToByteString();
         operation.CancelLastAttemptCompleteTime = step.Now;
@@ -74,12 +73,12 @@ internal static class CancelNexusOperation
             operation.CancelState = (int)NexusOperationCancellationState.BackingOff;
             operation.CancelNextAttemptTime = step.Now + NexusClock.Backoff(operation.CancelAttempt);
             operation.CancelAttempt++;
-            step.Touch(run);
+            step.Touch(caller.Entity);
             return;
         }
 
         operation.CancelState = (int)NexusOperationCancellationState.Failed;
-        run.AppendOrBuffer(step, new HistoryEvent
+        caller.Record(step, new HistoryEvent
         {
             EventType = EventType.NexusOperationCancelRequestFailed,
             WorkerMayIgnore = true,
@@ -90,18 +89,17 @@ internal static class CancelNexusOperation
                 Failure = failure,
             },
         });
-        ScheduleWorkflowTask.Ensure(step, run);
     }
 
-    public static void Wake(Step step, WorkflowRun run, NexusOperationState operation)
+    public static void Wake(Step step, INexusCaller caller, NexusOperationState operation)
     {
         switch ((NexusOperationCancellationState)operation.CancelState)
         {
             case NexusOperationCancellationState.BackingOff when NexusClock.Is(operation.CancelNextAttemptTime, step.Now):
-                Begin(step, run, operation);
+                Begin(step, caller, operation);
                 break;
             case NexusOperationCancellationState.Scheduled when NexusClock.Is(operation.CancelAttemptDeadline, step.Now):
-                Failed(step, run, operation, NexusFailures.OfHandler("UPSTREAM_TIMEOUT", "upstream timeout"));
+                Failed(step, caller, operation, NexusFailures.OfHandler("UPSTREAM_TIMEOUT", "upstream timeout"));
                 break;
         }
     }

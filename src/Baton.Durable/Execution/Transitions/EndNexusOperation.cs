@@ -8,14 +8,14 @@ using Temporalio.Api.History.V1;
 
 namespace Baton.Durable.Execution.Transitions;
 
-/// <summary>A Nexus operation ends, and its workflow hears of it.</summary>
+/// <summary>A Nexus operation ends, and its caller hears of it.</summary>
 internal static class EndNexusOperation
 {
-    public static void Complete(Step step, WorkflowRun run, NexusOperationState operation, Payload? result, IEnumerable<Link> links)
+    public static void Complete(Step step, INexusCaller caller, NexusOperationState operation, Payload? result, IEnumerable<Link> links)
     {
-        if (result is not null && result.CalculateSize() > run.Core.Limits.BlobSize)
+        if (result is not null && result.CalculateSize() > caller.Core.Limits.BlobSize)
         {
-            Fail(step, run, operation, new Failure
+            Fail(step, caller, operation, new Failure
             {
                 Message = "response body too large",
                 ApplicationFailureInfo = new ApplicationFailureInfo { Type = "CallError", NonRetryable = true },
@@ -34,19 +34,19 @@ internal static class EndNexusOperation
             },
         };
         item.Links.AddRange(links);
-        Close(step, run, operation, item);
+        Close(step, caller, operation, item);
     }
 
     /// <param name="cause">A cancellation makes the operation canceled, anything else failed.</param>
-    public static void Unsuccessful(Step step, WorkflowRun run, NexusOperationState operation, Failure cause)
+    public static void Unsuccessful(Step step, INexusCaller caller, NexusOperationState operation, Failure cause)
     {
         if (cause.CanceledFailureInfo is null)
         {
-            Fail(step, run, operation, cause);
+            Fail(step, caller, operation, cause);
             return;
         }
 
-        Close(step, run, operation, new HistoryEvent
+        Close(step, caller, operation, new HistoryEvent
         {
             EventType = EventType.NexusOperationCanceled,
             NexusOperationCanceledEventAttributes = new NexusOperationCanceledEventAttributes
@@ -58,7 +58,7 @@ internal static class EndNexusOperation
         });
     }
 
-    public static void Fail(Step step, WorkflowRun run, NexusOperationState operation, Failure cause) => Close(step, run, operation, new HistoryEvent
+    public static void Fail(Step step, INexusCaller caller, NexusOperationState operation, Failure cause) => Close(step, caller, operation, new HistoryEvent
     {
         EventType = EventType.NexusOperationFailed,
         NexusOperationFailedEventAttributes = new NexusOperationFailedEventAttributes
@@ -69,7 +69,7 @@ internal static class EndNexusOperation
         },
     });
 
-    public static void TimeOut(Step step, WorkflowRun run, NexusOperationState operation, TimeoutType type)
+    public static void TimeOut(Step step, INexusCaller caller, NexusOperationState operation, TimeoutType type)
     {
         var cause = NexusFailures.Timeout(type);
         if (!operation.LastFailure.IsEmpty)
@@ -77,7 +77,7 @@ internal static class EndNexusOperation
             cause.Cause = Failure.Parser.ParseFrom(operation.LastFailure);
         }
 
-        Close(step, run, operation, new HistoryEvent
+        Close(step, caller, operation, new HistoryEvent
         {
             EventType = EventType.NexusOperationTimedOut,
             NexusOperationTimedOutEventAttributes = new NexusOperationTimedOutEventAttributes
@@ -89,10 +89,9 @@ internal static class EndNexusOperation
         });
     }
 
-    private static void Close(Step step, WorkflowRun run, NexusOperationState operation, HistoryEvent last)
+    private static void Close(Step step, INexusCaller caller, NexusOperationState operation, HistoryEvent last)
     {
-        run.S.NexusOperations.Remove(operation.ScheduledEventId);
-        run.AppendOrBuffer(step, last);
-        ScheduleWorkflowTask.Ensure(step, run);
+        caller.Forget(operation);
+        caller.Record(step, last);
     }
 }
