@@ -157,6 +157,21 @@ public sealed class WorkflowVerbTests(RunningServer server)
     }
 
     [Fact]
+    public async Task A_batch_acts_on_all_that_a_query_finds()
+    {
+        var ids = new[] { await server.StartOrderAsync("ada"), await server.StartOrderAsync("bob") };
+        var query = $"WorkflowId IN ('{ids[0]}', '{ids[1]}')";
+
+        var batch = (await server.RunAsync("workflow", "signal", "--query", query, "--name", "delivered", "--input", "\"eve\"", "--yes", "--json")).Expect(0);
+
+        Assert.NotEmpty((string)batch.Json["batchJobId"]!);
+        foreach (var id in ids)
+        {
+            Assert.EndsWith("received by eve\"", (await server.RunAsync("workflow", "result", "-w", id)).Expect(0).Out.TrimEnd(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Without_a_person_a_batch_needs_yes() =>
         Assert.Contains("--yes", (await server.RunAsync("workflow", "terminate", "--query", "WorkflowId = 'none'")).Expect(2).Error, StringComparison.Ordinal);
 
