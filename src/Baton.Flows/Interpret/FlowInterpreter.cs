@@ -37,6 +37,7 @@ internal sealed partial class FlowInterpreter
     private int _busy;
     private int _pure;
     private bool _parking;
+    private bool _begun;
 
     /// <param name="carry">What an earlier part of the same run carried over, or null for a new run.</param>
     public FlowInterpreter(FlowRun run, IFlowRuntime runtime, FlowCarry? carry = null)
@@ -45,6 +46,7 @@ internal sealed partial class FlowInterpreter
         _flow = run.Flow;
         _runtime = runtime;
         _resumed = carry is not null;
+        _begun = _resumed;
         _carry = carry ?? new FlowCarry { StartedAt = run.StartedAt, Key = run.Key };
         _lifecycle = new LifecycleOutbox(run, runtime);
     }
@@ -84,7 +86,10 @@ internal sealed partial class FlowInterpreter
         if (!_carry.Suspended)
         {
             _carry.Suspended = true;
-            _lifecycle.Workflow("suspended", "suspendedAt");
+            if (_begun)
+            {
+                _lifecycle.Workflow("suspended", "suspendedAt");
+            }
         }
     }
 
@@ -134,6 +139,11 @@ internal sealed partial class FlowInterpreter
         if (!_resumed)
         {
             _lifecycle.Started();
+            if (_carry.Suspended)
+            {
+                _lifecycle.Workflow("suspended", "suspendedAt");
+            }
+            _begun = true;
             await PrepareSecretsAsync(cancellationToken);
             await ValidateAsync(_flow.Input?.Schema, input, "The input of the flow", "/input", cancellationToken);
             input = Evaluated("/input/from", () => _flow.Input?.From?.Evaluate(Scope(_run.Input, Locals.None, null)) ?? _run.Input);

@@ -131,6 +131,27 @@ public sealed class FlowWorkflowTests(DurableFixture durable) : IClassFixture<Du
     }
 
     [Fact]
+    public async Task A_schedule_with_after_waits_for_each_end()
+    {
+        var queue = $"flows-{Guid.NewGuid():N}";
+        var flow = FlowReader.Read(Head + "schedule: { after: PT0.05S, cron: 0 0 1 1 * }\ndo: [ { show: { set: { x: 1 } } } ]").Definition!;
+        using var worker = new FlowWorker(durable.Client, durable.Host(new RunRequest("", default), new RecordingBus()), queue);
+        await worker.ExecuteAsync(async () =>
+        {
+            var id = $"schedule-{queue}";
+            var handle = await durable.Client.StartWorkflowAsync((FlowScheduleWorkflow s) => s.RunAsync(new FlowScheduleStart { Definition = flow.Json, ContinueAfterEvents = 20 }), new(id, queue));
+            Assert.Equal("""{"x":1}""", await ResultAsync($"{id}-1"));
+            Assert.Equal("""{"x":1}""", await ResultAsync($"{id}-3"));
+            var state = await handle.QueryAsync<FlowScheduleState>("schedule", []);
+            Assert.True(state.Runs >= 3);
+            Assert.NotNull(state.Next);
+            await durable.Client.GetWorkflowHandle(id).TerminateAsync();
+            await durable.ReplayAsync(id);
+            return 0;
+        });
+    }
+
+    [Fact]
     public async Task A_definition_of_another_hash_is_refused()
     {
         var result = await durable.RunAsync(new RunRequest(Head + "do: [ { a: { set: { x: 1 } } } ]", JqValue.FromObject([])));

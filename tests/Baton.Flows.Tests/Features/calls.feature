@@ -398,3 +398,104 @@ Feature: Calls
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/runtime, status: 500, instance: /do/0/ask }
     """
+
+  Scenario: mcp over HTTP: a tool, with authentication
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: mcp, version: 1.0.0 }
+    do:
+    - ask:
+        call: mcp
+        with:
+          method: tools/call
+          parameters: { name: echo, arguments: { text: "${ .q }" } }
+          transport: { http: { endpoint: { uri: https://api.example.com/mcp, authentication: { bearer: { token: t0ken } } } } }
+          client: { name: tests, version: 1.0.0 }
+        output: { as: ".content[0].text" }
+    """
+    And given the workflow input is:
+    """yaml
+    { q: hello }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    hello for Bearer t0ken
+    """
+
+  Scenario: mcp over HTTP: all pages of a list
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: mcp-list, version: 1.0.0 }
+    do:
+    - ask:
+        call: mcp
+        with: { method: tools/list, transport: { http: { endpoint: https://api.example.com/mcp } } }
+        output: { as: "${ [ .tools[].name ] }" }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [ echo, fail ]
+    """
+
+  Scenario: mcp: a tool that fails
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: mcp-fails, version: 1.0.0 }
+    do:
+    - ask: { call: mcp, with: { method: tools/call, parameters: { name: fail }, transport: { http: { endpoint: https://api.example.com/mcp } } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/runtime, status: 500, instance: /do/0/ask, detail: "The MCP tool failed: out of paper" }
+    """
+
+  Scenario: mcp over stdio
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: mcp-stdio, version: 1.0.0 }
+    do:
+    - ask:
+        call: mcp
+        with:
+          method: resources/read
+          parameters: { uri: "test://one" }
+          transport:
+            stdio:
+              command: python3
+              environment: { WHO: ann }
+              arguments:
+              - -c
+              - |
+                import json, os, sys
+                for line in sys.stdin:
+                    request = json.loads(line)
+                    if "id" not in request:
+                        continue
+                    if request["method"] == "initialize":
+                        result = {"protocolVersion": request["params"]["protocolVersion"], "capabilities": {"resources": {}}, "serverInfo": {"name": "t", "version": "1"}}
+                    else:
+                        result = {"contents": [{"uri": request["params"]["uri"], "text": os.environ["WHO"]}]}
+                    print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
+        output: { as: ".contents[0].text" }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ann
+    """
+
+  Scenario: grpc is not carried out, and says so
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grpc, version: 1.0.0 }
+    do:
+    - greet: { call: grpc, with: { proto: { endpoint: "file://greet.proto" }, service: { name: Greeter, host: localhost }, method: SayHello } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/greet }
+    """

@@ -16,6 +16,28 @@ internal static class ExampleApi
         MapAuthentication(app);
         MapDocuments(app);
         MapAgent(app);
+        app.MapPost("/mcp", async Task<IResult> (HttpContext context) => Mcp(context, System.Text.Json.Nodes.JsonNode.Parse(await ReadAsync(context))!)).RequireHost(Api);
+    }
+
+    /// <summary>A server of the Model Context Protocol with two tools, of which it lists one a page.</summary>
+    private static IResult Mcp(HttpContext context, System.Text.Json.Nodes.JsonNode request)
+    {
+        if (request["id"] is null)
+        {
+            return Results.Accepted();
+        }
+        var parameters = request["params"];
+        object result = (string)request["method"]! switch
+        {
+            "initialize" => new { protocolVersion = (string?)parameters!["protocolVersion"], capabilities = new { tools = new { } }, serverInfo = new { name = "tests", version = "1" } },
+            "tools/list" => parameters?["cursor"] is null
+                ? new { tools = new[] { new { name = "echo", inputSchema = new { type = "object" } } }, nextCursor = "2" }
+                : new { tools = new[] { new { name = "fail", inputSchema = new { type = "object" } } } },
+            _ => (string?)parameters!["name"] == "echo"
+                ? new { content = new[] { new { type = "text", text = $"{parameters["arguments"]!["text"]} for {context.Request.Headers.Authorization}" } } }
+                : new { isError = true, content = new[] { new { type = "text", text = "out of paper" } } },
+        };
+        return Results.Json(new { jsonrpc = "2.0", id = request["id"]!.DeepClone(), result });
     }
 
     private static void MapPlain(WebApplication app)
