@@ -75,6 +75,7 @@ public class EvaluationTests
     [InlineData("\"\\ud83d\\ude00é\" | [match(\".\"; \"g\").string], [match(\"[^a]\"; \"g\").offset], test(\"[\\ud83d\\ude00-\\ud83d\\ude02]\")", """["😀","é"] [0,1] true""")]
     [InlineData("\"aaa\" | test(\"a++a\"), test(\"\\\\h{3}\"), [match(\"(?<x>a)(?<x>a)\").captures[].name]", """false true ["x","x"]""")]
     [InlineData("\"x1 y\" | [scan(\"[[:alpha:]]\\\\d?\")], test(\"\\\\Q1 y\\\\E$\"), sub(\"(?<a>.)(?<b>.)\"; \"\\(.b)\\(.a)\")", """["x1","y"] true "1x y" """)]
+    [InlineData("try ([1,2,3][] | if . > 1 then error else empty end) catch [[.]] | ..", "[[2]] [2] 2")]
     [InlineData("input", "error: break")]
     public void Evaluates(string filter, string expected) => Assert.Equal(expected.TrimEnd(), Run(filter));
 

@@ -108,7 +108,7 @@ internal sealed class Machine(Meter meter, JqValue[] globals, JqHost host, bool 
             throw new JqRuntimeException(error.Value);
         }
 
-        _forkCount = handler.ForkCount;
+        Cut(handler.ForkCount);
         Handler = handler.Parent;
         Env = handler.Env;
         Cont = handler.Cont;
