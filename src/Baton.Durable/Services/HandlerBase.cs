@@ -73,25 +73,28 @@ internal abstract class HandlerBase(DurableEngine engine)
     }
 
     /// <summary>The run that an execution names: by run id, else the current one.</summary>
+    /// <param name="firstRunId">Run that the chain of an open run must have begun with, whichever run of it is open; empty for any.</param>
     /// <exception cref="ServiceException">NOT_FOUND.</exception>
-    protected static WorkflowRun FindRun(Step step, NamespaceEntry space, WorkflowExecution execution)
+    protected static WorkflowRun FindRun(Step step, NamespaceEntry space, WorkflowExecution execution, string firstRunId = "")
     {
         WorkflowRun? run;
-        var found = execution.RunId.Length > 0
+        var found = execution.RunId.Length > 0 && firstRunId.Length == 0
             ? step.TryFindRun(EntityKind.Workflow, space.Id, execution.WorkflowId, execution.RunId, out run)
             : step.TryFindCurrent(EntityKind.Workflow, space.Id, execution.WorkflowId, out run);
-        return found ? run! : throw ServiceErrors.NotFound($"workflow not found for ID: {execution.WorkflowId}{(execution.RunId.Length > 0 ? ", RunId: " + execution.RunId : "")}");
+        if (!found)
+        {
+            throw ServiceErrors.NotFound($"workflow not found for ID: {execution.WorkflowId}{(execution.RunId.Length > 0 ? ", RunId: " + execution.RunId : "")}");
+        }
+
+        return firstRunId.Length == 0 || !run!.IsRunning || run.S.FirstRunId == firstRunId
+            ? run!
+            : throw ServiceErrors.NotFound("Requested workflow is not part of the expected chain of runs.");
     }
 
     /// <exception cref="ServiceException">NOT_FOUND when there is none, or when it is closed.</exception>
     protected static WorkflowRun FindOpenRun(Step step, NamespaceEntry space, WorkflowExecution execution, string firstRunId = "")
     {
-        var run = FindRun(step, space, execution);
-        if (firstRunId.Length > 0 && run.S.FirstRunId != firstRunId)
-        {
-            throw ServiceErrors.NotFound("Requested workflow is not part of the expected chain of runs.");
-        }
-
+        var run = FindRun(step, space, execution, firstRunId);
         return run.IsRunning ? run : throw ServiceErrors.NotFound("workflow execution already completed");
     }
 }

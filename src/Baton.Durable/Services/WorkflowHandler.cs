@@ -89,8 +89,14 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
         RequireExecution(request.WorkflowExecution);
         return Engine.Run(step =>
         {
-            var run = FindOpenRun(step, space, request.WorkflowExecution, request.FirstExecutionRunId);
-            RequestCancel.Apply(step, run, request.Identity, request.Reason, request.RequestId, null, 0, request.Links);
+            var run = FindRun(step, space, request.WorkflowExecution, request.FirstExecutionRunId);
+
+            // A run that has ended needs no cancellation: what the caller wants is so.
+            if (run.IsRunning)
+            {
+                RequestCancel.Apply(step, run, request.Identity, request.Reason, request.RequestId, null, 0, request.Links);
+            }
+
             return new RequestCancelWorkflowExecutionResponse();
         });
     }

@@ -55,6 +55,10 @@ public class LifecycleTests(ServerFixture server) : ConformanceTest(server)
         request.FirstExecutionRunId = Guid.NewGuid().ToString();
         await RpcErrorAsync(RpcException.StatusCode.NotFound, () => Service.RequestCancelWorkflowExecutionAsync(request));
         await handle.TerminateAsync();
+
+        // A run that has ended needs no cancellation; asking for it succeeds and leaves nothing.
+        await handle.CancelAsync();
+        Assert.Single(await EventsAsync(handle, EventType.WorkflowExecutionCancelRequested));
         await RpcErrorAsync(RpcException.StatusCode.NotFound, () => Client.GetWorkflowHandle(NewId()).CancelAsync());
     }
 

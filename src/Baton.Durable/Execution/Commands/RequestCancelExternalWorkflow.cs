@@ -41,7 +41,8 @@ internal static class RequestCancelExternalWorkflow
         batch.Afterwards.Add(() =>
         {
             var target = ExternalTarget.Find(batch, space, execution, a.ChildWorkflowOnly);
-            if (target is not null && !target.S.CancelRequested)
+            // A run that has ended needs no cancellation: the request succeeds.
+            if (target is { IsRunning: true, S.CancelRequested: false })
             {
                 RequestCancel.Apply(batch.Step, target, batch.Request.Identity, a.Reason, "", run.Execution, initiated.EventId);
             }

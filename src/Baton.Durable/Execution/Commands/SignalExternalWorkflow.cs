@@ -49,7 +49,7 @@ internal static class SignalExternalWorkflow
             {
                 cause = SignalExternalWorkflowExecutionFailedCause.NamespaceNotFound;
             }
-            else if (target is null)
+            else if (target is not { IsRunning: true })
             {
                 cause = SignalExternalWorkflowExecutionFailedCause.ExternalWorkflowExecutionNotFound;
             }
@@ -111,7 +111,7 @@ internal static class ExternalTarget
         }
     }
 
-    /// <summary>The open run that is meant, or null. A child is also found after it continued as new.</summary>
+    /// <summary>The run that is meant, open or closed, or null. A child is also found after it continued as new.</summary>
     public static WorkflowRun? Find(CommandBatch batch, Engine.NamespaceEntry? space, WorkflowExecution execution, bool childOnly)
     {
         if (space is null)
@@ -125,12 +125,12 @@ internal static class ExternalTarget
         {
             var child = batch.Run.S.Children.Values.FirstOrDefault(child => child.WorkflowId == execution.WorkflowId && child.NamespaceId == space.Id && child.RunId.Length > 0);
             return child is not null && step.TryFindCurrent(Storage.EntityKind.Workflow, space.Id, child.WorkflowId, out target)
-                && target.IsRunning && target.S.FirstRunId == child.FirstRunId ? target : null;
+                && target.S.FirstRunId == child.FirstRunId ? target : null;
         }
 
         var found = execution.RunId.Length > 0
             ? step.TryFindRun(Storage.EntityKind.Workflow, space.Id, execution.WorkflowId, execution.RunId, out target)
             : step.TryFindCurrent(Storage.EntityKind.Workflow, space.Id, execution.WorkflowId, out target);
-        return found && target!.IsRunning ? target : null;
+        return found ? target : null;
     }
 }
