@@ -15,6 +15,7 @@ internal static class CallHandlers
             new McpCalls(host, egress, authenticator),
             new A2aCalls(egress, http, authenticator),
             new ProcessCalls(host.Policy),
+            new GrpcCalls(host, egress, http, authenticator),
             new UnsupportedCalls(),
         ];
     }

@@ -124,7 +124,7 @@ internal sealed class EgressHttp : IDisposable
         }
     }
 
-    private static FlowFaultException? FindFault(Exception? error)
+    internal static FlowFaultException? FindFault(Exception? error)
     {
         for (; error is not null; error = error.InnerException)
         {

@@ -7,7 +7,7 @@ internal sealed class UnsupportedCalls : ICallHandler
 {
     public IReadOnlyList<string> Kinds => Names;
 
-    internal static string[] Names { get; } = ["grpc", "asyncapi"];
+    internal static string[] Names { get; } = ["asyncapi"];
 
     public Task<JqValue> CallAsync(CallContext context, CancellationToken cancellationToken) =>
         throw new FlowFaultException(FlowErrors.Configuration($"This runtime does not carry out '{context.Call.Kind}' calls."));
