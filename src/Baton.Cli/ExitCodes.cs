@@ -29,7 +29,7 @@ internal static class ExitCodes
 
     public static int Of(string errorCode) => errorCode switch
     {
-        ErrorCodes.Usage or ErrorCodes.InvalidInput or ErrorCodes.InvalidProject => Usage,
+        ErrorCodes.Usage or ErrorCodes.InvalidInput or ErrorCodes.InvalidProject or ErrorCodes.InvalidSettings => Usage,
         ErrorCodes.ServerUnreachable or ErrorCodes.Unauthenticated or ErrorCodes.ProjectNotUp => Unreachable,
         ErrorCodes.NotFound or ErrorCodes.UnknownCode => NotFound,
         ErrorCodes.WorkflowNotCompleted => NotCompleted,

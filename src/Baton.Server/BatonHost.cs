@@ -1,28 +1,26 @@
-using Baton.Durable;
-using Baton.Server.Control;
 using Baton.Server.Errors;
+using Baton.Server.Hosting;
 using Baton.Server.Processes;
 using Baton.Server.Projects;
+using Baton.Server.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace Baton.Server;
 
+/// <param name="Settings">As <see cref="SettingsOf"/> makes them.</param>
 /// <param name="Output">Gets what the project's processes print.</param>
-public sealed record BatonHostOptions(ILoggerFactory Loggers, TimeProvider Time, ProcessOutput Output)
+public sealed record BatonHostOptions(BatonSettings Settings, ILoggerFactory Loggers, TimeProvider Time, ProcessOutput Output)
 {
-    /// <summary>In place of the project's port; 0 for a free one.</summary>
-    public ushort? Port { get; init; }
-
     /// <summary>In place of DATA/baton.db.</summary>
     public string? DatabasePath { get; init; }
 }
 
 /// <summary>
-/// A project that is up: the durable server on DATA/baton.db, and the project's processes, kept running.
+/// A project that is up: the server on its data folder, and the project's processes, kept running.
 ///
 /// Starting, in this order: (1) take the lock of the data folder, which the system frees when this process dies however
-/// it dies; (2) kill what an earlier host left running; (3) prepare; (4) start the server, which goes on where its file
-/// ends; (5) start the processes. Nothing else needs to be remembered, so a host that was killed is simply started again.
+/// it dies; (2) kill what an earlier host left running; (3) prepare; (4) start the server, which goes on where its files
+/// end; (5) start the processes. Nothing else needs to be remembered, so a host that was killed is simply started again.
 /// </summary>
 public sealed class BatonHost : IAsyncDisposable
 {
@@ -30,60 +28,59 @@ public sealed class BatonHost : IAsyncDisposable
     private const string ProcessVariable = "BATON_PROCESS";
 
     private readonly CancellationTokenSource stop = new();
-    private readonly FileStream folderLock;
-    private readonly DurableServer server;
-    private readonly ControlEndpoint control;
+    private readonly BatonServer server;
     private readonly IReadOnlyList<SupervisedProcess> processes;
     private readonly Task running;
-    private readonly Project project;
     private readonly TimeProvider time;
 
-    private BatonHost(
-        Project project, FileStream folderLock, DurableServer server, ControlEndpoint control, IReadOnlyList<SupervisedProcess> processes, TimeProvider time)
+    private BatonHost(BatonServer server, IReadOnlyList<SupervisedProcess> processes, TimeProvider time)
     {
-        this.project = project;
-        this.folderLock = folderLock;
         this.server = server;
-        this.control = control;
         this.processes = processes;
         this.time = time;
         running = Task.WhenAll(processes.Select(process => process.RunAsync(stop.Token)));
     }
 
     /// <summary>Where the durable server answers, as host:port.</summary>
-    public string Address => server.Address;
+    public string Address => server.TemporalAddress;
+
+    /// <summary>Where API and console answer.</summary>
+    public string Url => server.Url;
+
+    /// <summary>The settings of a project: what baton.yaml says, then variables, then what the command line gives.</summary>
+    public static SettingsResult SettingsOf(Project project, IEnumerable<KeyValuePair<string, string>> variables, IEnumerable<KeyValuePair<string, string>> given)
+    {
+        var file = Path.Combine(project.Folder, ProjectReader.FileName);
+        var reader = new SettingsReader().Add([new("Temporal:Port", $"{project.Port}"), new("Temporal:Namespace", project.Namespace)], file);
+        if (project.Settings is { } settings)
+        {
+            reader.AddNode(settings, file);
+        }
+        return reader.AddVariables(variables).Add(given, "command line").Read();
+    }
 
     public static async Task<BatonHost> StartAsync(Project project, BatonHostOptions options, CancellationToken cancel)
     {
-        Directory.CreateDirectory(project.DataFolder);
-        var folderLock = Lock(project);
+        var folder = DataFolder.Open(project.DataFolder);
+        var log = options.Loggers.CreateLogger<BatonHost>();
         try
         {
-            var log = options.Loggers.CreateLogger<BatonHost>();
             new ProcessMark(HostVariable, project.DataFolder, log).KillAll();
             await PrepareAsync(project, options, log, cancel);
-            var server = await StartServerAsync(project, options, cancel);
-            try
-            {
-                var runner = new ProcessRunner(Environment(project, server.Address), options.Output);
-                var processes = project.Processes.Select(process => new SupervisedProcess(
-                    process, runner, new ProcessMark(ProcessVariable, $"{project.DataFolder}#{process.Name}", log), options.Time,
-                    options.Loggers.CreateLogger<SupervisedProcess>())).ToList();
-                var control = await ControlEndpoint.StartAsync(processes, options.Loggers, cancel);
-                control.File.Write(project.DataFolder);
-                return new BatonHost(project, folderLock, server, control, processes, options.Time);
-            }
-            catch
-            {
-                await server.DisposeAsync();
-                throw;
-            }
         }
         catch
         {
-            await folderLock.DisposeAsync();
+            folder.Dispose();
             throw;
         }
+        var set = new ProcessSet();
+        var server = await BatonServer.StartAsync(
+            new(options.Settings, folder, options.Loggers, options.Time) { DurableFile = options.DatabasePath, Processes = set }, cancel);
+        var runner = new ProcessRunner(Environment(project, server), options.Output);
+        set.Processes = [.. project.Processes.Select(process => new SupervisedProcess(
+            process, runner, new ProcessMark(ProcessVariable, $"{project.DataFolder}#{process.Name}", log), options.Time,
+            options.Loggers.CreateLogger<SupervisedProcess>()))];
+        return new BatonHost(server, set.Processes, options.Time);
     }
 
     /// <summary>Ends when every process runs and those with a `ready` address answer; one that waits for its `when` is not waited for.</summary>
@@ -102,12 +99,9 @@ public sealed class BatonHost : IAsyncDisposable
     /// <summary>Stops the processes, then the server. What the server acknowledged is on disk.</summary>
     public async ValueTask DisposeAsync()
     {
-        ControlFile.Delete(project.DataFolder);
-        await control.DisposeAsync();
         await stop.CancelAsync();
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await server.DisposeAsync();
-        await folderLock.DisposeAsync();
         stop.Dispose();
     }
 
@@ -133,24 +127,11 @@ public sealed class BatonHost : IAsyncDisposable
         }
     }
 
-    private static FileStream Lock(Project project)
-    {
-        try
-        {
-            return new FileStream(Path.Combine(project.DataFolder, "up.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException exception)
-        {
-            throw new BatonException(
-                ErrorCodes.AlreadyUp, $"the project {project.Folder} is up already", exception.Message, "stop the other `baton up` first", exception);
-        }
-    }
-
     private static async Task PrepareAsync(Project project, BatonHostOptions options, ILogger log, CancellationToken cancel)
     {
         const string Name = "prepare";
         var tail = new Queue<string>();
-        var runner = new ProcessRunner(Environment(project, address: null), Pass);
+        var runner = new ProcessRunner(Environment(project, server: null), Pass);
         foreach (var command in project.Prepare)
         {
             var mark = new ProcessMark(ProcessVariable, $"{project.DataFolder}#{Name}", log);
@@ -180,30 +161,7 @@ public sealed class BatonHost : IAsyncDisposable
         }
     }
 
-    private static async Task<DurableServer> StartServerAsync(Project project, BatonHostOptions options, CancellationToken cancel)
-    {
-        var port = options.Port ?? project.Port;
-        try
-        {
-            return await DurableServer.StartAsync(
-                new()
-                {
-                    Port = port,
-                    Namespaces = [project.Namespace],
-                    DatabasePath = options.DatabasePath ?? Path.Combine(project.DataFolder, "baton.db"),
-                    LoggerFactory = options.Loggers,
-                },
-                cancel);
-        }
-        catch (IOException exception)
-        {
-            throw new BatonException(
-                ErrorCodes.CannotListen, $"the durable server cannot listen on port {port}", exception.Message,
-                "stop what uses the port, or choose another with --port (0: a free one)", exception);
-        }
-    }
-
-    private static Dictionary<string, string> Environment(Project project, string? address)
+    private static Dictionary<string, string> Environment(Project project, BatonServer? server)
     {
         var environment = new Dictionary<string, string>
         {
@@ -214,9 +172,10 @@ public sealed class BatonHost : IAsyncDisposable
             ["PATH"] = $"{AppContext.BaseDirectory}{Path.PathSeparator}{System.Environment.GetEnvironmentVariable("PATH")}",
             ["TEMPORAL_NAMESPACE"] = project.Namespace,
         };
-        if (address is not null)
+        if (server is not null)
         {
-            environment["TEMPORAL_ADDRESS"] = address;
+            environment["TEMPORAL_ADDRESS"] = server.TemporalAddress;
+            environment["BATON_URL"] = server.Url;
         }
         return environment;
     }

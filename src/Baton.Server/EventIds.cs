@@ -10,7 +10,8 @@ internal static class EventIds
     public const int ProcessStopped = 1103;
     public const int LeftoverKilled = 1104;
     public const int ProcessIgnoresStop = 1105;
+    public const int RestartRequested = 1106;
 
-    // Control
-    public const int RestartRequested = 1200;
+    // Http
+    public const int UnforeseenFailure = 1200;
 }

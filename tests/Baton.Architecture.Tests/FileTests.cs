@@ -22,7 +22,7 @@ public sealed partial class FileTests
     {
         var words = Repository.Sources.ToDictionary(source => source.Key, source => Word().EnumerateMatchesAsSet(source.Value));
         var dead = Repository.Sources
-            .Where(source => Path.GetFileName(source.Key) != "Program.cs" && !IsForUsers(source.Key, source.Value))
+            .Where(source => Path.GetFileName(source.Key) != "Program.cs" && !IsForUsers(source.Key, source.Value) && !FoundByReflection().IsMatch(source.Value))
             .Where(source => Declared(source.Value) is { Count: > 0 } declared
                 && !words.Any(other => other.Key != source.Key && other.Value.Overlaps(declared)))
             .Select(source => source.Key)
@@ -43,6 +43,10 @@ public sealed partial class FileTests
     /// <summary>The types of a file, and the extension methods through which a static class is used.</summary>
     private static HashSet<string> Declared(string text) =>
         [.. TypeDeclaration().Matches(text).Concat(ExtensionMethod().Matches(text)).Select(match => match.Groups["name"].Value)];
+
+    /// <summary>Entity Framework looks for these by their interface.</summary>
+    [GeneratedRegex(@"IDesignTimeDbContextFactory<|IEntityTypeConfiguration<")]
+    private static partial Regex FoundByReflection();
 
     [GeneratedRegex(@"\b(?:class|struct|interface|enum|record|delegate\s+\S+)\s+(?:class\s+|struct\s+)?(?<name>[A-Z]\w*)")]
     private static partial Regex TypeDeclaration();

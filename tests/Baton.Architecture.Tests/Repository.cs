@@ -21,7 +21,7 @@ internal static class Repository
             : [];
 
     private static bool IsGenerated(string file) =>
-        Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or "node_modules" or ".baton");
+        Path.GetRelativePath(Root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj" or "node_modules" or ".baton" or "Migrations");
 
     private static string FindRoot()
     {

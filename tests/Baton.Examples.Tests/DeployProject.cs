@@ -125,7 +125,7 @@ internal sealed class DeployProject : IAsyncDisposable
     private async Task StartHostAsync()
     {
         var start = new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "baton"), ["up", folder, "--port", $"{serverPort}"])
+            Path.Combine(AppContext.BaseDirectory, "baton"), ["up", folder, "--port", $"{serverPort}", "--set", "Http:Url=http://127.0.0.1:0"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

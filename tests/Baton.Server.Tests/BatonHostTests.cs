@@ -1,9 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Baton.Server.Control;
 using Baton.Server.Errors;
 using Baton.Server.Processes;
 using Baton.Server.Projects;
+using Baton.Server.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Baton.Server.Tests;
@@ -23,15 +27,15 @@ public sealed class BatonHostTests : IDisposable
               parent: { run: "sleep 1000 & echo $! > child; wait" }
             """);
         await using var host = await StartAsync();
-        using var client = new ControlClient(folder.Path);
+        using var client = new ProcessClient(folder.Path);
         await Until(() => File.Exists(folder.File("child")) && File.ReadAllText(folder.File("child")).EndsWith('\n'));
         var child = int.Parse(File.ReadAllText(folder.File("child")), System.Globalization.CultureInfo.InvariantCulture);
-        var before = (await client.ListAsync(default)).Single();
+        var before = (await client.ListAsync()).Single();
 
         Process.GetProcessById(before.Pid!.Value).Kill();
 
-        await Until(async () => (await client.ListAsync(default)).Single() is { State: ProcessState.Running, Restarts: 1 });
-        Assert.NotEqual(before.Pid, (await client.ListAsync(default)).Single().Pid);
+        await Until(async () => (await client.ListAsync()).Single() is { State: ProcessState.Running, Restarts: 1 });
+        Assert.NotEqual(before.Pid, (await client.ListAsync()).Single().Pid);
         Assert.False(IsAlive(child));
     }
 
@@ -43,10 +47,10 @@ public sealed class BatonHostTests : IDisposable
               service: { run: "trap 'echo stopped; exit' TERM; echo started; while :; do sleep 0.05; done" }
             """);
         await using var host = await StartAsync();
-        using var client = new ControlClient(folder.Path);
+        using var client = new ProcessClient(folder.Path);
         await Until(() => output.Contains("started"));
 
-        var status = await client.RestartAsync("service", default);
+        var status = await client.RestartAsync("service");
 
         Assert.Equal((ProcessState.Running, 1), (status.State, status.Restarts));
         await Until(() => output.Count(line => line == "started") == 2);
@@ -62,13 +66,13 @@ public sealed class BatonHostTests : IDisposable
             """);
         await using var host = await StartAsync();
         await host.WaitReadyAsync(default);
-        using var client = new ControlClient(folder.Path);
-        var refused = await Assert.ThrowsAsync<BatonException>(() => client.RestartAsync("service", default));
+        using var client = new ProcessClient(folder.Path);
+        var refused = await client.RestartRefusedAsync("service");
 
         folder.Write("release", "");
 
         await Until(() => output.Contains("started"));
-        Assert.Equal(ErrorCodes.Refused, refused.Code);
+        Assert.Equal(ErrorCodes.Refused, refused);
     }
 
     [Fact]
@@ -105,13 +109,13 @@ public sealed class BatonHostTests : IDisposable
         int pid;
         await using (await StartAsync())
         {
-            using var client = new ControlClient(folder.Path);
-            await Until(async () => (await client.ListAsync(default)).Single().State == ProcessState.Running);
-            pid = (await client.ListAsync(default)).Single().Pid!.Value;
+            using var client = new ProcessClient(folder.Path);
+            await Until(async () => (await client.ListAsync()).Single().State == ProcessState.Running);
+            pid = (await client.ListAsync()).Single().Pid!.Value;
         }
 
         Assert.False(IsAlive(pid));
-        Assert.Equal(ErrorCodes.ProjectNotUp, Assert.Throws<BatonException>(() => new ControlClient(folder.Path)).Code);
+        Assert.Equal(ErrorCodes.ProjectNotUp, Assert.Throws<BatonException>(() => ControlFile.Read(folder.Path)).Code);
     }
 
     [Fact]
@@ -130,7 +134,7 @@ public sealed class BatonHostTests : IDisposable
     }
 
     [Fact]
-    public async Task The_control_endpoint_asks_for_its_token()
+    public async Task The_server_asks_for_the_token_that_only_the_owner_can_read()
     {
         folder.Write("baton.yaml", "processes: { w: { run: exec sleep 1000 } }");
         await using var host = await StartAsync();
@@ -147,14 +151,14 @@ public sealed class BatonHostTests : IDisposable
     {
         folder.Write("baton.yaml", "processes: { w: { run: exec sleep 1000 } }");
         await using var host = await StartAsync();
-        using var client = new ControlClient(folder.Path);
+        using var client = new ProcessClient(folder.Path);
 
-        Assert.Equal(ErrorCodes.NotFound, (await Assert.ThrowsAsync<BatonException>(() => client.RestartAsync("x", default))).Code);
+        Assert.Equal(ErrorCodes.NotFound, await client.RestartRefusedAsync("x"));
     }
 
     private Task<BatonHost> StartAsync() => BatonHost.StartAsync(
         ProjectReader.Read(folder.Path, _ => null),
-        new(NullLoggerFactory.Instance, TimeProvider.System, (_, line) => output.Enqueue(line)) { Port = 0 },
+        new(new BatonSettings { Http = new() { Url = new("http://127.0.0.1:0") }, Temporal = new() { Port = 0 } }, NullLoggerFactory.Instance, TimeProvider.System, (_, line) => output.Enqueue(line)),
         default);
 
     private static bool IsAlive(int pid)
@@ -172,5 +176,35 @@ public sealed class BatonHostTests : IDisposable
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
         }
+    }
+
+    private sealed class ProcessClient : IDisposable
+    {
+        private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter() } };
+
+        private readonly HttpClient http;
+
+        public ProcessClient(string folder)
+        {
+            var file = ControlFile.Read(folder);
+            http = new HttpClient { BaseAddress = new Uri(file.Address), DefaultRequestHeaders = { Authorization = new("Bearer", file.Token) } };
+        }
+
+        public async Task<List<ProcessStatus>> ListAsync() => (await http.GetFromJsonAsync<List<ProcessStatus>>("api/v1/processes", Json))!;
+
+        public async Task<ProcessStatus> RestartAsync(string name)
+        {
+            using var response = await http.PostAsync($"api/v1/processes/{name}/restart", null);
+            return (await response.EnsureSuccessStatusCode().Content.ReadFromJsonAsync<ProcessStatus>(Json))!;
+        }
+
+        /// <returns>The error's code.</returns>
+        public async Task<string> RestartRefusedAsync(string name)
+        {
+            using var response = await http.PostAsync($"api/v1/processes/{name}/restart", null);
+            return (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString()!;
+        }
+
+        public void Dispose() => http.Dispose();
     }
 }

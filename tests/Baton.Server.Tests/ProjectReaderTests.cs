@@ -74,7 +74,7 @@ public sealed class ProjectReaderTests : IDisposable
         Assert.Equal(
             """
             line 1, column 7: `name` must be a text
-            line 2, column 1: the document knows no `serve`; it takes name, server, prepare, processes, next
+            line 2, column 1: the document knows no `serve`; it takes name, server, settings, prepare, processes, next
             line 3, column 17: `port` must be 0 to 65535, not 70000
             line 5, column 15: process name bad name may have letters, digits, - and _ only
             line 6, column 10: process empty has no `run`
@@ -117,8 +117,13 @@ public sealed class ProjectReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_without_a_project_says_what_is_missing() =>
-        Assert.Equal(ErrorCodes.NoProject, Assert.Throws<BatonException>(() => Read()).Code);
+    public void Any_other_folder_is_a_server_alone()
+    {
+        var project = Read();
+
+        Assert.Empty(project.Prepare);
+        Assert.Empty(project.Processes);
+    }
 
     [Fact]
     public void A_folder_that_is_not_there_says_so() =>

@@ -2,30 +2,19 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.RegularExpressions;
+using Baton.Server.Settings;
 
 namespace Baton.Cli.Options;
 
 /// <summary>Options whose values have a form of their own, written as Temporal's command line writes them.</summary>
-internal static partial class Values
+internal static class Values
 {
-    private static readonly Dictionary<string, double> Units = new(StringComparer.Ordinal)
-    {
-        ["ns"] = 1e-6,
-        ["us"] = 1e-3,
-        ["ms"] = 1,
-        ["s"] = 1_000,
-        ["m"] = 60_000,
-        ["h"] = 3_600_000,
-        ["d"] = 86_400_000,
-    };
-
     /// <summary>A duration such as 90s, 5m, 1h30m, 2d or 250ms.</summary>
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
     {
         Description = description,
         HelpName = "DURATION",
-        CustomParser = result => Parse(result, "a duration (such as 90s, 5m, 1h30m, 2d)", text => TryDuration(text, out var value) ? (TimeSpan?)value : null),
+        CustomParser = result => Parse(result, "a duration (such as 90s, 5m, 1h30m, 2d)", text => Durations.TryParse(text, out var value) ? (TimeSpan?)value : null),
     };
 
     /// <summary>An instant as RFC 3339.</summary>
@@ -83,28 +72,6 @@ internal static partial class Values
             }),
         };
 
-    public static bool TryDuration(string text, out TimeSpan duration)
-    {
-        duration = default;
-        var match = DurationPattern().Match(text);
-        if (!match.Success)
-        {
-            return text == "0";
-        }
-        var milliseconds = 0.0;
-        for (var i = 0; i < match.Groups["number"].Captures.Count; i++)
-        {
-            var number = double.Parse(match.Groups["number"].Captures[i].ValueSpan, CultureInfo.InvariantCulture);
-            milliseconds += number * Units[match.Groups["unit"].Captures[i].Value];
-        }
-        if (milliseconds > TimeSpan.MaxValue.TotalMilliseconds)
-        {
-            return false;
-        }
-        duration = TimeSpan.FromMilliseconds(milliseconds);
-        return true;
-    }
-
     public static bool IsJson(string text)
     {
         try
@@ -148,7 +115,4 @@ internal static partial class Values
 
     private static string OptionName(ArgumentResult result) =>
         result.Parent is OptionResult option ? option.Option.Name : result.Argument.Name;
-
-    [GeneratedRegex(@"^(?:(?<number>\d+(?:\.\d+)?)(?<unit>ns|us|ms|s|m|h|d))+$")]
-    private static partial Regex DurationPattern();
 }

@@ -1,9 +1,6 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using Baton.Cli.Output;
-using Baton.Server.Control;
-using Baton.Server.Processes;
+using Baton.Cli.Api;
 
 namespace Baton.Cli.Verbs;
 
@@ -12,55 +9,32 @@ internal static class ProcessNoun
 {
     public static Command Create()
     {
-        var project = new Option<string>("--project")
-        {
-            Description = "Project folder (default: BATON_PROJECT, or the current folder).",
-            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("BATON_PROJECT") ?? ".",
-            Recursive = true,
-            HelpName = "PATH",
-        };
-        return new Command("process", "See and restart the processes of a project that is up.") { project, List(project), Restart(project) };
+        var api = new ApiOptions();
+        return api.AddTo(new Command("process", "See and restart the processes of a project that is up.") { List(api), Restart(api) });
     }
 
-    private static Command List(Option<string> project)
+    private static Command List(ApiOptions api)
     {
         var command = new Command("list", "List the processes.");
-        command.SetAction(async (parsed, cancel) =>
-        {
-            using var client = new ControlClient(parsed.GetRequiredValue(project));
-            Print(OutputOptions.Console(parsed), await client.ListAsync(cancel));
-        });
+        api.SetAction(command, async call => Print(call, (JsonArray)(await call.Client.GetAsync("processes", call.Cancel))!));
         return command;
     }
 
-    private static Command Restart(Option<string> project)
+    private static Command Restart(ApiOptions api)
     {
         var name = new Argument<string>("NAME") { Description = "Process, as baton.yaml names it." };
         var command = new Command("restart", "Stop a process if it runs, and start it anew.") { name };
-        command.SetAction(async (parsed, cancel) =>
-        {
-            using var client = new ControlClient(parsed.GetRequiredValue(project));
-            Print(OutputOptions.Console(parsed), [await client.RestartAsync(parsed.GetRequiredValue(name), cancel)]);
-        });
+        api.SetAction(command, async call => Print(call, [await call.Client.PostAsync($"processes/{Uri.EscapeDataString(call.Get(name))}/restart", null, call.Cancel)]));
         return command;
     }
 
-    private static void Print(CliConsole console, IReadOnlyList<ProcessStatus> processes)
+    private static void Print(ApiCall call, JsonArray processes)
     {
-        if (console.IsJson)
+        if (call.Console.IsJson)
         {
-            console.JsonList(processes.Select(process => new JsonObject
-            {
-                ["name"] = process.Name,
-                ["state"] = Format.Words(process.State),
-                ["pid"] = process.Pid,
-                ["restarts"] = process.Restarts,
-                ["since"] = JsonSerializer.SerializeToNode(process.Since),
-            }));
+            call.Console.JsonList(processes.Select(process => process!.DeepClone()));
             return;
         }
-        console.Table(
-            ["NAME", "STATE", "PID", "RESTARTS"],
-            processes.Select(process => new[] { process.Name, Format.Words(process.State), $"{process.Pid}", $"{process.Restarts}" }));
+        call.Console.Table(["NAME", "STATE", "PID", "RESTARTS"], processes.Select(process => new[] { $"{process!["name"]}", $"{process["state"]}", $"{process["pid"]}", $"{process["restarts"]}" }));
     }
 }

@@ -17,20 +17,22 @@ internal static class UpVerb
         var path = new Argument<string>("PATH") { Description = "Project folder (default: the current one).", DefaultValueFactory = _ => "." };
         var port = new Option<ushort?>("--port", "-p") { Description = "TCP port of the durable server; 0 for a free one (default: the project's, or 7233)." };
         var database = new Option<string?>("--db-filename", "-f") { Description = "SQLite file (default: .baton/baton.db in the project's folder).", HelpName = "FILE" };
+        var set = SettingOptions.Set();
         var logLevel = Values.Choice(
             "--log-level",
             "Least level that is logged (default info).",
             ("debug", LogLevel.Debug), ("info", LogLevel.Information), ("warn", LogLevel.Warning), ("error", LogLevel.Error), ("never", LogLevel.None));
-        var command = new Command("up", "Run a project: durable server and processes, until Ctrl-C.") { path, port, database, logLevel };
+        var command = new Command("up", "Run a project: durable server and processes, until Ctrl-C.") { path, port, database, set, logLevel };
         command.SetAction(async (parsed, cancel) =>
         {
             var console = OutputOptions.Console(parsed);
             var project = ProjectReader.Read(parsed.GetRequiredValue(path), Environment.GetEnvironmentVariable);
             using var loggers = ServerLogging.Create(parsed.GetValue(logLevel) ?? LogLevel.Information, LogFormat.Text);
             console.Note($"{project.Name}: {project.Folder}, data in {project.DataFolder}");
-            var options = new BatonHostOptions(loggers, TimeProvider.System, (name, line) => console.Note($"{name} | {line}"))
+            var given = (parsed.GetValue(set) ?? []).Concat(parsed.GetValue(port) is { } number ? [new("Temporal:Port", $"{number}")] : []);
+            var settings = BatonHost.SettingsOf(project, SettingOptions.Variables(), given).Checked();
+            var options = new BatonHostOptions(settings, loggers, TimeProvider.System, (name, line) => console.Note($"{name} | {line}"))
             {
-                Port = parsed.GetValue(port),
                 DatabasePath = parsed.GetValue(database) is { } file ? Path.GetFullPath(file) : null,
             };
             await using var host = await BatonHost.StartAsync(project, options, cancel);
@@ -51,6 +53,7 @@ internal static class UpVerb
             console.Json(new JsonObject
             {
                 ["project"] = project.Name,
+                ["url"] = host.Url,
                 ["address"] = host.Address,
                 ["namespace"] = project.Namespace,
                 ["data"] = project.DataFolder,
@@ -58,7 +61,7 @@ internal static class UpVerb
             });
             return;
         }
-        console.Line($"\n{project.Name} is up: durable server {host.Address}, namespace {project.Namespace}. Ctrl-C stops it.");
+        console.Line($"\n{project.Name} is up: {host.Url}, durable server {host.Address}, namespace {project.Namespace}. Ctrl-C stops it.");
         if (project.Next.Count > 0)
         {
             console.Line("In another terminal:");

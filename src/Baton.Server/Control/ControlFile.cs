@@ -4,7 +4,7 @@ using Baton.Server.Errors;
 namespace Baton.Server.Control;
 
 /// <summary>
-/// Where the host of a project answers, and the secret that it asks for: DATA/control.json, readable by its owner only.
+/// Where the server of a project answers, and the secret of its owner: DATA/control.json, readable by its owner only.
 /// It is written anew at each start; one left behind by a killed host names a port where nobody answers.
 /// </summary>
 public sealed record ControlFile(string Address, string Token, int Pid)
@@ -29,21 +29,34 @@ public sealed record ControlFile(string Address, string Token, int Pid)
 
     internal static void Delete(string dataFolder) => File.Delete(Path.Combine(dataFolder, FileName));
 
-    /// <param name="projectFolder">A folder that was given to `baton up`.</param>
+    /// <param name="projectFolder">A folder that was given to `baton up`, or a data folder.</param>
     /// <exception cref="BatonException">The project is not up.</exception>
     public static ControlFile Read(string projectFolder)
     {
-        var path = Path.Combine(Path.GetFullPath(projectFolder), ".baton", FileName);
+        var inside = Path.Combine(Path.GetFullPath(projectFolder), FileName);
+        var path = File.Exists(inside) ? inside : Path.Combine(Path.GetFullPath(projectFolder), ".baton", FileName);
         try
         {
             return JsonSerializer.Deserialize<ControlFile>(File.ReadAllBytes(path))!;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw NotUp(projectFolder, exception);
+            throw new BatonException(
+                ErrorCodes.ProjectNotUp, $"the project {Path.GetFullPath(projectFolder)} is not up", exception.Message,
+                "start it with `baton up PATH`, or name another with --project, or a server with --url", exception);
         }
     }
 
-    public static BatonException NotUp(string projectFolder, Exception cause) => new(
-        ErrorCodes.ProjectNotUp, $"the project {Path.GetFullPath(projectFolder)} is not up", cause.Message, "start it with `baton up PATH`, or name another with --project", cause);
+    /// <summary>Null when the project is not up.</summary>
+    public static ControlFile? TryRead(string projectFolder)
+    {
+        try
+        {
+            return Read(projectFolder);
+        }
+        catch (BatonException)
+        {
+            return null;
+        }
+    }
 }

@@ -1,7 +1,8 @@
 namespace Baton.Server.Errors;
 
 /// <summary>
-/// Every error code of Baton, in one table. 1xxx: command line and projects, 2xxx: durable execution, 3xxx: flows.
+/// Every error code of Baton, in one table. 1xxx: command line and projects, 2xxx: durable execution, 3xxx: flows,
+/// 4xxx: the platform.
 /// Each code has a page in Pages/CODE.md; a code is never given a second meaning.
 /// </summary>
 public static class ErrorCodes
@@ -24,4 +25,8 @@ public static class ErrorCodes
     public const string AlreadyUp = "BT1016";
     public const string PrepareFailed = "BT1017";
     public const string ProjectNotUp = "BT1018";
+
+    public const string InvalidSettings = "BT4001";
+    public const string Forbidden = "BT4002";
+    public const string TooLarge = "BT4003";
 }

@@ -1,3 +1,5 @@
+using YamlDotNet.RepresentationModel;
+
 namespace Baton.Server.Projects;
 
 /// <summary>A project folder as `baton up` runs it: read from baton.yaml, or guessed from what the folder holds.</summary>
@@ -14,6 +16,9 @@ public sealed record Project(
     IReadOnlyList<ProjectProcess> Processes,
     IReadOnlyList<ProjectHint> Next)
 {
+    /// <summary>Settings of the server, a section for each concept.</summary>
+    public YamlMappingNode? Settings { get; init; }
+
     public const ushort DefaultPort = 7233;
 
     /// <summary>Where everything is kept that running the project makes.</summary>

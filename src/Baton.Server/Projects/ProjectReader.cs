@@ -10,6 +10,8 @@ namespace Baton.Server.Projects;
 /// <code>
 /// name: shop                       # default: the folder's name
 /// server: { port: 7233, namespace: default }
+/// settings:                        # of the server, see docs/settings.md
+///   Http: { Url: "http://127.0.0.1:7280" }
 /// prepare:                         # in order, before anything starts
 ///   - dotnet build worker -c Release
 /// processes:
@@ -24,7 +26,7 @@ namespace Baton.Server.Projects;
 ///     run: baton workflow start ...
 /// </code>
 /// ${NAME} and ${NAME:-default} in any string stand for environment variables. Without baton.yaml, a single .NET
-/// project or a package.json with a `start` script in the folder is built and run. All problems are reported at once.
+/// project or a package.json with a `start` script in the folder is built and run, and any other folder is a server alone. All problems are reported at once.
 /// </summary>
 public sealed partial class ProjectReader
 {
@@ -63,14 +65,10 @@ public sealed partial class ProjectReader
     private Project ReadFile()
     {
         var root = Load();
-        Check(root, "the document", "name", "server", "prepare", "processes", "next");
+        Check(root, "the document", "name", "server", "settings", "prepare", "processes", "next");
         var server = Mapping(root, "server");
         Check(server, "server", "port", "namespace");
         var processes = Mapping(root, "processes");
-        if (processes.Children.Count == 0 && problems.Count == 0)
-        {
-            Problem(root, "`processes` names no process");
-        }
         return new Project(
             Text(root, "name") ?? Path.GetFileName(folder),
             folder,
@@ -78,7 +76,10 @@ public sealed partial class ProjectReader
             Text(server, "namespace") ?? "default",
             [.. Sequence(root, "prepare").Select(node => Command(node, folder, new Dictionary<string, string>()))],
             [.. processes.Children.Select(entry => Process(((YamlScalarNode)entry.Key).Value!, entry.Value))],
-            [.. Sequence(root, "next").Select(Hint)]);
+            [.. Sequence(root, "next").Select(Hint)])
+        {
+            Settings = Child<YamlMappingNode>(root, "settings", "a mapping"),
+        };
     }
 
     private YamlMappingNode Load()
@@ -176,9 +177,8 @@ public sealed partial class ProjectReader
         {
             return Single(name, "npm install --no-audit --no-fund", ["npm", "start"]);
         }
-        throw new BatonException(
-            ErrorCodes.NoProject, $"{folder} holds no project", $"there is no {FileName}, no single .csproj and no package.json",
-            $"write a {FileName} that names its processes; see examples/deploy");
+        // Flows and events need no process of the project's own.
+        return new Project(name, folder, Project.DefaultPort, "default", [], [], []);
     }
 
     private Project Single(string name, string prepare, IReadOnlyList<string> run)

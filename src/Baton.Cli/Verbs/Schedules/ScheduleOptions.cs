@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Baton.Server.Settings;
 using Baton.Cli.Options;
 using Baton.Server.Errors;
 using Google.Protobuf;
@@ -91,14 +92,14 @@ internal sealed class ScheduleOptions
     private static IntervalSpec Interval(string text)
     {
         var parts = text.Split('/');
-        if (parts.Length > 2 || !Values.TryDuration(parts[0], out var every) || every <= TimeSpan.Zero)
+        if (parts.Length > 2 || !Durations.TryParse(parts[0], out var every) || every <= TimeSpan.Zero)
         {
             throw Wrong(text);
         }
         var spec = new IntervalSpec { Interval = Duration.FromTimeSpan(every) };
         if (parts.Length == 2)
         {
-            spec.Phase = Values.TryDuration(parts[1], out var phase) ? Duration.FromTimeSpan(phase) : throw Wrong(text);
+            spec.Phase = Durations.TryParse(parts[1], out var phase) ? Duration.FromTimeSpan(phase) : throw Wrong(text);
         }
         return spec;
     }

@@ -7,6 +7,7 @@ internal static class ServerNoun
 {
     public static Command Create() => new("server", "Run a durable execution server by itself.")
     {
+        RunVerb.Create(),
         StartDevVerb.Create(),
         TimeSkippingVerb.Create(),
     };

@@ -1,0 +1,75 @@
+using Baton.Server.Settings;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Baton.Server.Data;
+
+/// <summary>Records on SQLite, or on PostgreSQL where a setting names one.</summary>
+internal static class DataModule
+{
+    public const string FileName = "records.db";
+
+    public static void AddData(this IServiceCollection services, DatabaseSettings settings, string dataFolder)
+    {
+        if (settings.Postgres is { } postgres)
+        {
+            services.AddPooledDbContextFactory<PostgresBatonDb>(options => UsePostgres(options, postgres));
+            services.AddSingleton<IDbContextFactory<BatonDb>, Factory<PostgresBatonDb>>();
+        }
+        else
+        {
+            services.AddPooledDbContextFactory<SqliteBatonDb>(options => UseSqlite(options, Path.Combine(dataFolder, FileName)));
+            services.AddSingleton<IDbContextFactory<BatonDb>, Factory<SqliteBatonDb>>();
+        }
+        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<BatonDb>>().CreateDbContext());
+    }
+
+    public static DbContextOptionsBuilder UsePostgres(DbContextOptionsBuilder options, string connection) =>
+        options.UseNpgsql(connection);
+
+    public static DbContextOptionsBuilder UseSqlite(DbContextOptionsBuilder options, string file) => options
+        .UseSqlite(new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true }.ToString())
+        .AddInterceptors(Synchronous.Instance);
+
+    /// <summary>Applies the migrations that the database lacks; it must not be newer than this program.</summary>
+    public static async Task MigrateAsync(IDbContextFactory<BatonDb> factory, CancellationToken cancel)
+    {
+        await using var db = await factory.CreateDbContextAsync(cancel);
+        if (db is SqliteBatonDb)
+        {
+            // Whoever migrates has the lock of the data folder: a migration lock found here is one that a killed process left.
+            await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
+            await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL", cancel);
+        }
+        await db.Database.MigrateAsync(cancel);
+    }
+
+    private sealed class Factory<T>(IDbContextFactory<T> inner) : IDbContextFactory<BatonDb>
+        where T : BatonDb
+    {
+        public BatonDb CreateDbContext() => inner.CreateDbContext();
+    }
+
+    /// <summary>What is acknowledged is on disk. The setting belongs to a connection, not to the file.</summary>
+    private sealed class Synchronous : DbConnectionInterceptor
+    {
+        public static Synchronous Instance { get; } = new();
+
+        public override void ConnectionOpened(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData) => Set(connection);
+
+        public override Task ConnectionOpenedAsync(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            Set(connection);
+            return Task.CompletedTask;
+        }
+
+        private static void Set(System.Data.Common.DbConnection connection)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = "PRAGMA synchronous = FULL";
+            command.ExecuteNonQuery();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+using System.Net;
+using Baton.Durable;
+using Baton.Server.Control;
+using Baton.Server.Data;
+using Baton.Server.Errors;
+using Baton.Server.Identity;
+using Baton.Server.Processes;
+using Baton.Server.Settings;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Baton.Server.Hosting;
+
+/// <param name="Folder">Taken over: closed with the server.</param>
+/// <param name="Loggers">Not taken over.</param>
+public sealed record BatonServerOptions(BatonSettings Settings, DataFolder Folder, ILoggerFactory Loggers, TimeProvider Time)
+{
+    /// <summary>File of the embedded durable server, in place of DATA/baton.db.</summary>
+    public string? DurableFile { get; init; }
+
+    /// <summary>Processes that the host supervises.</summary>
+    public ProcessSet Processes { get; init; } = new();
+}
+
+/// <summary>
+/// The server: records, durable execution (its own, or a cluster), and everything that is reached over HTTP.
+///
+/// Starting, in this order: records are migrated; the embedded durable server goes on where its file ends; HTTP and the
+/// background services start; DATA/control.json says where. Nothing needs a clean stop before.
+/// </summary>
+public sealed class BatonServer : IAsyncDisposable
+{
+    private readonly BatonServerOptions options;
+    private readonly DurableServer? durable;
+    private readonly WebApplication app;
+
+    private BatonServer(BatonServerOptions options, DurableServer? durable, WebApplication app)
+    {
+        this.options = options;
+        this.durable = durable;
+        this.app = app;
+        Url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    }
+
+    /// <summary>Where HTTP answers.</summary>
+    public string Url { get; }
+
+    /// <summary>Where durable execution answers, HOST:PORT.</summary>
+    public string TemporalAddress => durable?.Address ?? options.Settings.Temporal.Address!;
+
+    internal IServiceProvider Services => app.Services;
+
+    /// <exception cref="BatonException">It cannot start: a port in use, a database that cannot be reached...</exception>
+    public static async Task<BatonServer> StartAsync(BatonServerOptions options, CancellationToken cancel)
+    {
+        var durable = options.Settings.Temporal.Address is null ? await StartDurableAsync(options, cancel) : null;
+        WebApplication? app = null;
+        try
+        {
+            app = Build(options, durable?.Address ?? options.Settings.Temporal.Address!);
+            await DataModule.MigrateAsync(app.Services.GetRequiredService<IDbContextFactory<BatonDb>>(), cancel);
+            await StartHttpAsync(app, options.Settings.Http, cancel);
+            var server = new BatonServer(options, durable, app);
+            new ControlFile(server.Url, app.Services.GetRequiredService<LocalToken>().Text, Environment.ProcessId).Write(options.Folder.Path);
+            return server;
+        }
+        catch
+        {
+            if (app is not null)
+            {
+                await app.DisposeAsync();
+            }
+            if (durable is not null)
+            {
+                await durable.DisposeAsync();
+            }
+            options.Folder.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        ControlFile.Delete(options.Folder.Path);
+        await app.StopAsync(CancellationToken.None);
+        await app.DisposeAsync();
+        if (durable is not null)
+        {
+            await durable.DisposeAsync();
+        }
+        options.Folder.Dispose();
+    }
+
+    private static WebApplication Build(BatonServerOptions options, string temporalAddress)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "Baton.Server" });
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listen(kestrel, options.Settings.Http));
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddBaton(options, temporalAddress);
+        var app = builder.Build();
+        app.MapBaton();
+        return app;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, HttpSettings settings)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = settings.MaxRequestBytes;
+        void Scheme(ListenOptions listen)
+        {
+            if (settings.Url.Scheme == Uri.UriSchemeHttps)
+            {
+                listen.UseHttps();
+            }
+        }
+        if (IPAddress.TryParse(settings.Url.Host.Trim('[', ']'), out var address))
+        {
+            kestrel.Listen(address, settings.Url.Port, Scheme);
+        }
+        else if (settings.Url.Host == "localhost")
+        {
+            kestrel.ListenLocalhost(settings.Url.Port, Scheme);
+        }
+        else
+        {
+            kestrel.ListenAnyIP(settings.Url.Port, Scheme);
+        }
+    }
+
+    private static async Task StartHttpAsync(WebApplication app, HttpSettings settings, CancellationToken cancel)
+    {
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (IOException exception)
+        {
+            throw new BatonException(
+                ErrorCodes.CannotListen, $"the server cannot listen on {settings.Url}", exception.Message,
+                "stop what uses the port, or choose another with --set Http:Url=http://127.0.0.1:PORT (0: a free one)", exception);
+        }
+    }
+
+    private static async Task<DurableServer> StartDurableAsync(BatonServerOptions options, CancellationToken cancel)
+    {
+        var settings = options.Settings.Temporal;
+        try
+        {
+            return await DurableServer.StartAsync(
+                new()
+                {
+                    Port = settings.Port,
+                    Namespaces = [settings.Namespace],
+                    DatabasePath = options.DurableFile ?? options.Folder.File("baton.db"),
+                    LoggerFactory = options.Loggers,
+                },
+                cancel);
+        }
+        catch (Exception exception)
+        {
+            options.Folder.Dispose();
+            throw exception is not IOException ? exception : new BatonException(
+                ErrorCodes.CannotListen, $"the durable server cannot listen on port {settings.Port}", exception.Message,
+                "stop what uses the port, or choose another with --port (0: a free one)", exception);
+        }
+    }
+
+    /// <summary>The process belongs to the command line: its signals are not handled here.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

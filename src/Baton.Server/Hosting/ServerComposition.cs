@@ -1,0 +1,51 @@
+using System.Text.Json.Serialization;
+using Baton.Server.Data;
+using Baton.Server.Http;
+using Baton.Server.Identity;
+using Baton.Server.Processes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Temporalio.Client;
+
+namespace Baton.Server.Hosting;
+
+/// <summary>All that the server is made of: a folder for each concept, with one line here for its services and one for its endpoints.</summary>
+internal static class ServerComposition
+{
+    public static void AddBaton(this IServiceCollection services, BatonServerOptions options, string temporalAddress)
+    {
+        var settings = options.Settings;
+        services.AddSingleton(settings);
+        services.AddSingleton(options.Folder);
+        services.AddSingleton(options.Loggers);
+        services.AddLogging();
+        services.AddSingleton(options.Time);
+        services.AddSingleton(options.Processes);
+        services.AddSingleton<ITemporalClient>(_ => TemporalClient.CreateLazy(new(temporalAddress)
+        {
+            Namespace = settings.Temporal.Namespace,
+            ApiKey = settings.Temporal.ApiKey,
+            Tls = settings.Temporal.Tls ? new() : null,
+            LoggerFactory = options.Loggers,
+        }));
+        services.AddRouting();
+        services.AddProblemDetails();
+        services.AddExceptionHandler<Problems>();
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
+
+        services.AddData(settings.Database, options.Folder.Path);
+        services.AddIdentity();
+    }
+
+    public static void MapBaton(this WebApplication app)
+    {
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.UseAuthentication();
+        app.UseAuthorization();
+
+        var api = app.MapGroup("/api/v1");
+        api.MapProcesses();
+    }
+}

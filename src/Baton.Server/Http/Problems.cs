@@ -1,0 +1,58 @@
+using Baton.Server.Errors;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Logging;
+
+namespace Baton.Server.Http;
+
+/// <summary>
+/// Failures as problem details (RFC 9457): `title` is what went wrong, `detail` the cause, and the members `code` and
+/// `remedy` are Baton's own. What was not foreseen tells nothing of the inside: it is in the log under the trace id.
+/// </summary>
+internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Problems> log) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancel)
+    {
+        var problem = Of(exception);
+        if (problem.Status == StatusCodes.Status500InternalServerError)
+        {
+            LogUnforeseen(log, exception, context.Request.Method, context.Request.Path);
+        }
+        context.Response.StatusCode = problem.Status!.Value;
+        return await writer.TryWriteAsync(new ProblemDetailsContext { HttpContext = context, ProblemDetails = problem });
+    }
+
+    private static ProblemDetails Of(Exception exception) => exception switch
+    {
+        BatonException known => Create(StatusOf(known.Code), known.Code, known.Message, known.Cause, known.Remedy),
+        BadHttpRequestException bad => Create(
+            bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCodes.TooLarge : ErrorCodes.InvalidInput,
+            bad.InnerException?.Message ?? bad.Message, null, "correct the request"),
+        _ => Create(StatusCodes.Status500InternalServerError, ErrorCodes.Unexpected, "something went wrong that was not foreseen", null, "look for the trace id in the server's log, and report it"),
+    };
+
+    public static ProblemDetails Create(int status, string code, string title, string? cause, string remedy) => new()
+    {
+        Status = status,
+        Type = $"urn:baton:error:{code}",
+        Title = title,
+        Detail = cause,
+        Extensions = { ["code"] = code, ["remedy"] = remedy },
+    };
+
+    private static int StatusOf(string code) => code switch
+    {
+        ErrorCodes.NotFound => StatusCodes.Status404NotFound,
+        ErrorCodes.AlreadyExists or ErrorCodes.Refused => StatusCodes.Status409Conflict,
+        ErrorCodes.Unauthenticated => StatusCodes.Status401Unauthorized,
+        ErrorCodes.Forbidden => StatusCodes.Status403Forbidden,
+        ErrorCodes.TooLarge => StatusCodes.Status413PayloadTooLarge,
+        ErrorCodes.ServerUnreachable => StatusCodes.Status503ServiceUnavailable,
+        ErrorCodes.Unexpected => StatusCodes.Status500InternalServerError,
+        _ => StatusCodes.Status400BadRequest,
+    };
+
+    [LoggerMessage(EventIds.UnforeseenFailure, LogLevel.Error, "{Method} {Path} failed in an unforeseen way")]
+    private static partial void LogUnforeseen(ILogger log, Exception exception, string method, string path);
+}

@@ -1,0 +1,36 @@
+namespace Baton.Server.Identity;
+
+/// <summary>What a caller may do, as NOUN.VERB. Every endpoint names one; a role is a set of them.</summary>
+public static class Permissions
+{
+    public const string FlowsRead = "flows.read";
+    public const string FlowsWrite = "flows.write";
+    public const string RunsRead = "runs.read";
+    public const string RunsStart = "runs.start";
+    public const string RunsControl = "runs.control";
+    public const string ProcessesRead = "processes.read";
+    public const string ProcessesControl = "processes.control";
+
+    public static IReadOnlyList<string> All { get; } =
+        [FlowsRead, FlowsWrite, RunsRead, RunsStart, RunsControl, ProcessesRead, ProcessesControl];
+}
+
+/// <summary>The roles as sets of permissions. A person may have several.</summary>
+public static class Roles
+{
+    public const string Viewer = "viewer";
+    public const string Operator = "operator";
+    public const string Approver = "approver";
+    public const string Admin = "admin";
+
+    private static readonly string[] Reading = [Permissions.FlowsRead, Permissions.RunsRead, Permissions.ProcessesRead];
+    private static readonly string[] Operating = [.. Reading, Permissions.RunsStart, Permissions.RunsControl, Permissions.ProcessesControl];
+
+    public static IReadOnlyDictionary<string, IReadOnlySet<string>> Table { get; } = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal)
+    {
+        [Viewer] = Reading.ToHashSet(),
+        [Operator] = Operating.ToHashSet(),
+        [Approver] = Reading.ToHashSet(),
+        [Admin] = Permissions.All.ToHashSet(),
+    };
+}

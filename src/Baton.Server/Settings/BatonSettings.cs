@@ -1,0 +1,108 @@
+namespace Baton.Server.Settings;
+
+/// <summary>
+/// Every setting of the server, a section for each concept. The defaults need no other server; a section that names a
+/// production part (`Database:Postgres`, `Events:Nats`, `Temporal:Address`...) uses it in place of the embedded one.
+/// </summary>
+public sealed class BatonSettings
+{
+    public HttpSettings Http { get; init; } = new();
+
+    public TemporalSettings Temporal { get; init; } = new();
+
+    public DatabaseSettings Database { get; init; } = new();
+
+    public FlowSettings Flows { get; init; } = new();
+}
+
+/// <summary>What a value means, for `baton config show` and for messages.</summary>
+/// <param name="description">One line, with unit and range where there are any.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SettingAttribute(string description) : Attribute
+{
+    public string Description { get; } = description;
+
+    /// <summary>Never shown.</summary>
+    public bool IsSecret { get; init; }
+}
+
+/// <summary>A section that checks more than the form of its values.</summary>
+internal interface ICheckedSettings
+{
+    /// <summary>Names relative to the section, and what is wrong with what they hold.</summary>
+    IEnumerable<(string Name, string Problem)> Problems();
+}
+
+public sealed class HttpSettings : ICheckedSettings
+{
+    [Setting("Address that API and console listen on; port 0 takes a free one. Anything but loopback should be https.")]
+    public Uri Url { get; init; } = new("http://127.0.0.1:7280");
+
+    [Setting("Address that people reach the server by, for links that it sends; default: Url.")]
+    public Uri? PublicUrl { get; init; }
+
+    [Setting("Bytes that a request body may have, 1 KiB to 1 GiB.")]
+    public long MaxRequestBytes { get; init; } = 10 * 1024 * 1024;
+
+    public IEnumerable<(string Name, string Problem)> Problems()
+    {
+        if (Url.Scheme is not ("http" or "https"))
+        {
+            yield return (nameof(Url), "must be an http or https address");
+        }
+        if (MaxRequestBytes is < 1024 or > 1024L * 1024 * 1024)
+        {
+            yield return (nameof(MaxRequestBytes), "must be 1024 to 1073741824");
+        }
+    }
+}
+
+public sealed class TemporalSettings
+{
+    [Setting("Temporal cluster to run workflows on, HOST:PORT; none runs them on the embedded server.")]
+    public string? Address { get; init; }
+
+    [Setting("Namespace of the cluster.")]
+    public string Namespace { get; init; } = "default";
+
+    [Setting("API key for the cluster.", IsSecret = true)]
+    public string? ApiKey { get; init; }
+
+    [Setting("Whether to reach the cluster over TLS.")]
+    public bool Tls { get; init; }
+
+    [Setting("Port of the embedded server; 0 takes a free one.")]
+    public ushort Port { get; init; } = 7233;
+}
+
+public sealed class DatabaseSettings
+{
+    [Setting("PostgreSQL connection string; none keeps records in SQLite in the data folder.", IsSecret = true)]
+    public string? Postgres { get; init; }
+}
+
+public sealed class FlowSettings : ICheckedSettings
+{
+    [Setting("Whether flows may run shell commands.")]
+    public bool AllowShell { get; init; }
+
+    [Setting("Whether flows may run scripts.")]
+    public bool AllowScript { get; init; }
+
+    [Setting("Whether flows may run containers.")]
+    public bool AllowContainer { get; init; }
+
+    [Setting("Whether flows may start MCP servers as processes.")]
+    public bool AllowMcpProcess { get; init; }
+
+    [Setting("How long a call may take unless the flow says otherwise, 1 s to 1 d.")]
+    public TimeSpan CallTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    public IEnumerable<(string Name, string Problem)> Problems()
+    {
+        if (CallTimeout < TimeSpan.FromSeconds(1) || CallTimeout > TimeSpan.FromDays(1))
+        {
+            yield return (nameof(CallTimeout), "must be 1s to 1d");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using Baton.Server.Control;
+using Baton.Server.Hosting;
+using Baton.Server.Settings;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Baton.Server.Tests;
+
+/// <summary>A whole server on free ports and a folder of its own. It can be stopped and started on the same data.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly KeyValuePair<string, string>[] settings;
+    private BatonServer? server;
+
+    private TestServer(IEnumerable<(string Key, string Value)> settings) =>
+        this.settings = [new("Http:Url", "http://127.0.0.1:0"), new("Temporal:Port", "0"), .. settings.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))];
+
+    public BatonServer Server => server!;
+
+    public string DataFolder => folder.Path;
+
+    /// <summary>Calls as the owner of the data folder: an administrator.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    public static async Task<TestServer> StartAsync(params (string Key, string Value)[] settings)
+    {
+        var test = new TestServer(settings);
+        await test.StartAsync();
+        return test;
+    }
+
+    /// <summary>Stops the server and starts another on what it left.</summary>
+    public async Task RestartAsync()
+    {
+        await StopAsync();
+        await StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        folder.Dispose();
+    }
+
+    /// <summary>A client that calls with this token, or as nobody.</summary>
+    public HttpClient As(string? token) => new()
+    {
+        BaseAddress = new Uri(Server.Url),
+        DefaultRequestHeaders = { Authorization = token is null ? null : new("Bearer", token) },
+    };
+
+    private async Task StartAsync()
+    {
+        server = await BatonServer.StartAsync(
+            new(new SettingsReader().Add(settings, "test").Read().Checked(), Hosting.DataFolder.Open(folder.Path), NullLoggerFactory.Instance, TimeProvider.System), default);
+        Http = As(ControlFile.Read(folder.Path).Token);
+    }
+
+    private async Task StopAsync()
+    {
+        Http.Dispose();
+        await Server.DisposeAsync();
+    }
+}
