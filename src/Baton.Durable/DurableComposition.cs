@@ -79,6 +79,7 @@ internal static class DurableComposition
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
             new DeploymentHandler(engine),
+            new BuildIdHandler(engine),
             new BatchHandler(engine, batches),
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];

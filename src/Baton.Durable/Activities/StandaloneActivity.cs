@@ -1,7 +1,9 @@
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
+using Baton.Durable.Matching;
 using Baton.Durable.Nexus;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
@@ -146,6 +148,7 @@ internal sealed class StandaloneActivity : Entity, ICallbackSource
             Stamp = Activity.Stamp,
             CreatedMs = Activity.AttemptScheduledTime / Instant.Millisecond,
         };
+        TaskDirection.Any.Write(task, DeploymentRegistry.RampOf(Id));
         if (!Activity.Priority.IsEmpty)
         {
             var priority = Priority.Parser.ParseFrom(Activity.Priority);

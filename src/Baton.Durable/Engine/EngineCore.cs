@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Deployments;
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
@@ -49,7 +50,8 @@ internal sealed class EngineCore
         Clock = clock;
         Limits = limits;
         Deployments = new DeploymentRegistry();
-        Matcher = new Matcher(Deployments);
+        BuildIds = new BuildIdRegistry();
+        Matcher = new Matcher(Deployments, BuildIds);
         Namespaces = new NamespaceRegistry();
     }
 
@@ -71,6 +73,8 @@ internal sealed class EngineCore
     public NexusHttp? Outbound { get; set; }
 
     public DeploymentRegistry Deployments { get; }
+
+    public BuildIdRegistry BuildIds { get; }
 
     public Batch Batch { get; private set; } = new();
 
@@ -100,6 +104,7 @@ internal sealed class EngineCore
         loaded = false;
         Namespaces.Load(store.Documents);
         Deployments.Load(store.Documents);
+        BuildIds.Load(store.Documents);
         Matcher.LoadConfigs(store.Documents);
         Endpoints.Load(store.Documents);
         Loaded?.Invoke(store.Documents);

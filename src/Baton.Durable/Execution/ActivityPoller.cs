@@ -28,8 +28,8 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
             return false;
         }
 
-        activity.DeploymentName = DeploymentName;
-        activity.BuildId = BuildId;
+        activity.DeploymentName = Worker.DeploymentName;
+        activity.BuildId = Worker.BuildId;
         Func<PollActivityTaskQueueResponse> build;
         if (owner is StandaloneActivity alone)
         {

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Visibility;
 using Temporalio.Api.Enums.V1;
 
@@ -8,6 +9,11 @@ internal static class SystemAttributes
 {
     public static void Add(WorkflowRun run, Dictionary<string, AttributeValue> values)
     {
+        if (BuildIdUses.Attribute(run) is { Count: > 0 } buildIds)
+        {
+            values["BuildIds"] = Keywords(buildIds);
+        }
+
         if (run.S.Versioning is { } versioning)
         {
             var (behavior, version) = Versioning.Effective(run);

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
@@ -34,14 +35,23 @@ internal static class Versioning
     /// <summary>Activities wait for the workflow to arrive at its next version.</summary>
     public static bool HoldsActivities(WorkflowRun run) => run.S.Versioning is { Transitioning: true };
 
-    public static QueueKey QueryQueue(WorkflowRun run, QueueKey key)
+    public static QueueKey QueryQueue(WorkflowRun run)
     {
-        var target = Target(run);
-        return key with { Deployment = target.Deployment, BuildId = target.BuildId };
+        var task = new TaskRef { NamespaceId = run.NamespaceId, Queue = run.S.TaskQueue, Kind = TaskKind.Workflow };
+        Direction(run).Write(task, run.Ramp);
+        return run.Core.Matcher.Route(task);
     }
 
+    /// <summary>Which workers the run's workflow tasks are for.</summary>
+    public static TaskDirection Direction(WorkflowRun run) =>
+        Behavior(run) == VersioningBehavior.Unspecified ? BuildIdUses.Direction(run) : new(PinnedTo(run), ByRules: false);
+
+    /// <summary>Which workers an activity is for: those of its workflow, or, where it is independent of them, whichever its queue has.</summary>
+    public static TaskDirection DirectionOf(ActivityState activity, TaskDirection workflow) =>
+        activity.UseWorkflowBuildId || workflow.Version.Deployment.Length > 0 ? workflow : TaskDirection.Any;
+
     /// <summary>The worker whose sticky queue it is has not the version that the next task must go to.</summary>
-    public static bool IsStickyStale(WorkflowRun run) => Target(run) != Reached(run);
+    public static bool IsStickyStale(WorkflowRun run) => Target(run) != Reached(run) || BuildIdUses.IsStickyStale(run);
 
     /// <summary>A pinned run that would be on another version if it began now.</summary>
     public static bool IsTargetChanged(WorkflowRun run)
@@ -51,21 +61,10 @@ internal static class Versioning
     }
 
     // Workers.
-    public static WorkerVersion PollVersion(WorkerDeploymentOptions? options)
-    {
-        if (options is not { WorkerVersioningMode: WorkerVersioningMode.Versioned })
-        {
-            return WorkerVersion.None;
-        }
-
-        DeploymentNames.Require(options.DeploymentName, options.BuildId);
-        return new WorkerVersion(options.DeploymentName, options.BuildId);
-    }
-
     /// <summary>A worker's version takes a workflow task: a version that the run is not on begins a transition.</summary>
     public static void Started(WorkflowRun run, Poller poller)
     {
-        var version = poller.Version;
+        var version = poller.Worker.Version;
         if (run.S.Versioning is null && version.IsNone)
         {
             return;
@@ -84,7 +83,7 @@ internal static class Versioning
             return false;
         }
 
-        var version = poller.Version;
+        var version = poller.Worker.Version;
         if (version.IsNone || version == Reached(run) || !PinnedTo(run).IsNone || version != Target(run))
         {
             return true;
@@ -149,8 +148,18 @@ internal static class Versioning
     public static bool MayStartEagerly(Step step, NamespaceEntry space, StartWorkflowExecutionRequest request)
     {
         var pinned = request.VersioningOverride is { } wanted ? VersioningOverrides.PinnedTo(wanted) : WorkerVersion.None;
-        return PollVersion(request.EagerWorkerDeploymentOptions)
-            == step.Core.Deployments.Target(space.Id, request.TaskQueue.Name, TaskKind.Workflow, pinned, DeploymentRegistry.RampOf(request.WorkflowId));
+        var worker = PollingWorker.Of(request.EagerWorkerDeploymentOptions, capabilities: null).Version;
+        var queue = step.Core.Matcher.Route(new TaskRef
+        {
+            NamespaceId = space.Id,
+            Queue = request.TaskQueue.Name,
+            Kind = TaskKind.Workflow,
+            DeploymentName = pinned.Deployment,
+            BuildId = pinned.BuildId,
+            Ramp = DeploymentRegistry.RampOf(request.WorkflowId),
+            ByRules = pinned.IsNone,
+        });
+        return worker == new WorkerVersion(queue.Deployment, queue.BuildId);
     }
 
     /// <param name="initial">What a continue-as-new asks for.</param>

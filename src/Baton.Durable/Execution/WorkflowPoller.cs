@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Matching;
@@ -22,6 +23,7 @@ internal sealed class WorkflowPoller(QueueKey queue, string identity, Reply<Poll
         }
 
         Versioning.Started(run, this);
+        BuildIdUses.Started(step, run, pending, Worker);
         Answer(step, StartWorkflowTask.Apply(step, run, Identity, WorkerInstance));
         return true;
     }

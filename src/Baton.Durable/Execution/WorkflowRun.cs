@@ -1,6 +1,7 @@
 using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
+using Baton.Durable.Matching;
 using Baton.Durable.Nexus;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
@@ -174,12 +175,12 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
             activityTasks.Clear();
         }
 
-        var pinned = Versioning.PinnedTo(this);
+        var direction = Versioning.Direction(this);
         foreach (var activity in S.Activities.Values)
         {
             if (activity.StartedTime == 0 && !activity.Paused && activity.AttemptScheduledTime <= now)
             {
-                tasks.Add(ActivityTaskRef(activity, pinned));
+                tasks.Add(ActivityTaskRef(activity, Versioning.DirectionOf(activity, direction)));
             }
         }
     }
@@ -261,18 +262,17 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
         }
         else
         {
-            reference.Ramp = Ramp;
-            (reference.DeploymentName, reference.BuildId) = Versioning.PinnedTo(this);
+            Versioning.Direction(this).Write(reference, Ramp);
         }
 
         return reference;
     }
 
-    private TaskRef ActivityTaskRef(ActivityState activity, WorkerVersion pinned)
+    private TaskRef ActivityTaskRef(ActivityState activity, TaskDirection direction)
     {
         // Kept from step to step: a run may have thousands waiting.
         if (activityTasks.TryGetValue(activity.ScheduledEventId, out var kept)
-            && kept.Attempt == activity.Attempt && kept.Stamp == activity.Stamp && kept.Queue == activity.TaskQueue && kept.DeploymentName == pinned.Deployment && kept.BuildId == pinned.BuildId)
+            && kept.Attempt == activity.Attempt && kept.Stamp == activity.Stamp && kept.Queue == activity.TaskQueue && direction.IsOf(kept))
         {
             return kept;
         }
@@ -280,8 +280,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
         var reference = NewTaskRef(
             TaskKind.Activity, activity.TaskQueue, activity.ScheduledEventId, activity.Attempt, activity.Stamp, activity.AttemptScheduledTime,
             activity.Priority.IsEmpty ? S.Priority : activity.Priority);
-        reference.Ramp = Ramp;
-        (reference.DeploymentName, reference.BuildId) = pinned;
+        direction.Write(reference, Ramp);
         activityTasks[activity.ScheduledEventId] = reference;
         return reference;
     }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Baton.Durable.BuildIds;
 using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
@@ -12,7 +13,7 @@ namespace Baton.Durable.Matching;
 /// Brings tasks and workers together. Holds references only: whether a task is still wanted is decided by its entity when it is started.
 /// Everything here is rebuilt from entities after a crash, except the pollers, who ask again.
 /// </summary>
-internal sealed class Matcher(DeploymentRegistry deployments)
+internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry buildIds)
 {
     private const string ConfigKind = "task-queue";
     private const int IdleQueues = 1000;
@@ -43,7 +44,8 @@ internal sealed class Matcher(DeploymentRegistry deployments)
 
     /// <summary>Whether two tasks are for the same workers, whichever those are now.</summary>
     public static bool GoTogether(TaskRef one, TaskRef other) =>
-        one.Kind == other.Kind && one.Queue == other.Queue && one.DeploymentName == other.DeploymentName && one.BuildId == other.BuildId;
+        one.Kind == other.Kind && one.Queue == other.Queue && one.DeploymentName == other.DeploymentName && one.BuildId == other.BuildId
+        && one.ByRules == other.ByRules;
 
     /// <summary>A task from the wake index at start, before there are pollers.</summary>
     public void Restore(TaskRef task) => Get(Route(task)).Backlog.Add(task);
@@ -131,6 +133,10 @@ internal sealed class Matcher(DeploymentRegistry deployments)
     public bool IsPolled(QueueKey key, long now, long within) =>
         queues.TryGetValue(key, out var queue) && (queue.HasPoller || (queue.LastPollAt > 0 && queue.LastPollAt > now - within));
 
+    /// <summary>Whether workers for a build id, of version sets or rules, asked lately.</summary>
+    public bool IsBuildIdPolled(string namespaceId, string name, string buildId, long now) => queues.Values.Any(queue =>
+        queue.Key.Name == name && queue.Key.NamespaceId == namespaceId && queue.Seen(now).Any(seen => seen.Worker.UsesBuildIds && seen.Worker.BuildId == buildId));
+
     /// <summary>Ends the polls of a worker that stops, with empty answers.</summary>
     public void Shutdown(Step step, string namespaceId, string workerInstance, string identity, string stickyQueue)
     {
@@ -148,7 +154,7 @@ internal sealed class Matcher(DeploymentRegistry deployments)
         {
             if (workerInstance.Length > 0)
             {
-                foreach (var poller in queue.PollersOf(workerInstance))
+                foreach (var poller in queue.PollersWhere(poller => poller.WorkerInstance == workerInstance))
                 {
                     Leave(step, poller);
                 }
@@ -182,9 +188,14 @@ internal sealed class Matcher(DeploymentRegistry deployments)
         }
     }
 
-    /// <summary>The versions of workers that a queue's tasks go to changed: tasks that wait move.</summary>
+    /// <summary>The versions of workers that a queue's tasks go to changed: tasks that wait move, and workers that would wait elsewhere ask again.</summary>
     public void Reroute(Step step, string namespaceId, string name, TaskKind kind)
     {
+        foreach (var poller in VersionsOf(namespaceId, name, kind).SelectMany(queue => queue.PollersWhere(IsMisplaced)).ToList())
+        {
+            Leave(step, poller);
+        }
+
         foreach (var task in VersionsOf(namespaceId, name, kind).ToList().SelectMany(static queue => queue.Backlog.TakeAll()))
         {
             Get(Route(task)).Backlog.Add(task);
@@ -281,13 +292,25 @@ internal sealed class Matcher(DeploymentRegistry deployments)
         return false;
     }
 
-    private QueueKey Route(TaskRef task)
+    /// <summary>The queue that a task goes to: a deployment version's, else a build id's or version set's, else that of workers without versions.</summary>
+    public QueueKey Route(TaskRef task)
     {
-        var version = task.Sticky
-            ? WorkerVersion.None
-            : deployments.Target(task.NamespaceId, task.Queue, task.Kind, new WorkerVersion(task.DeploymentName, task.BuildId), task.Ramp);
+        var version = WorkerVersion.None;
+        if (!task.Sticky)
+        {
+            var asked = new WorkerVersion(task.DeploymentName, task.BuildId);
+            version = asked is { Deployment: "", IsNone: false }
+                ? buildIds.Target(task.NamespaceId, task.Queue, asked.BuildId, byRules: false, task.Ramp)
+                : deployments.Target(task.NamespaceId, task.Queue, task.Kind, asked, task.Ramp);
+            version = version.IsNone && task.ByRules ? buildIds.Target(task.NamespaceId, task.Queue, "", byRules: true, task.Ramp) : version;
+        }
+
         return new QueueKey(task.NamespaceId, task.Queue, task.Kind, version.Deployment, version.BuildId);
     }
+
+    private bool IsMisplaced(Poller poller) => poller.Worker.UsesBuildIds
+        && (buildIds.Successor(poller.Queue.NamespaceId, poller.Queue.Name, poller.Worker.BuildId) != poller.Worker.BuildId
+            || buildIds.Target(poller.Queue.NamespaceId, poller.Queue.Name, poller.Worker.BuildId, byRules: false, ramp: 0).BuildId != poller.Queue.BuildId);
 
     private void Throttle(TaskQueue queue, long until)
     {

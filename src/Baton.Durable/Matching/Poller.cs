@@ -1,4 +1,3 @@
-using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Temporalio.Api.TaskQueue.V1;
@@ -18,15 +17,7 @@ internal abstract class Poller(QueueKey queue, string identity)
     /// <summary>One worker process; its shutdown ends its polls.</summary>
     public string WorkerInstance { get; init; } = "";
 
-    public string BuildId { get; init; } = "";
-
-    public string DeploymentName { get; init; } = "";
-
-    /// <summary>The worker takes tasks of this version only; none for workers without versions.</summary>
-    public WorkerVersion Version { get; init; } = WorkerVersion.None;
-
-    /// <summary>The worker takes tasks of compatible build ids only, in the older way.</summary>
-    public bool UsesVersionSets { get; init; }
+    public PollingWorker Worker { get; init; } = PollingWorker.Unversioned;
 
     /// <summary>When the worker asked.</summary>
     public long Since { get; set; }

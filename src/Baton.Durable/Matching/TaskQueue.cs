@@ -88,7 +88,7 @@ internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings)
 
     public void Remove(Poller poller) => pollers.Remove(poller);
 
-    public List<Poller> PollersOf(string workerInstance) => [.. pollers.Where(poller => poller.WorkerInstance == workerInstance)];
+    public List<Poller> PollersWhere(Func<Poller, bool> isMeant) => [.. pollers.Where(isMeant)];
 
     public List<Poller> TakeAllPollers()
     {
@@ -108,7 +108,7 @@ internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings)
             }
         }
 
-        seen[(poller.Identity, poller.BuildId, poller.WorkerInstance)] = new PollerSeen(poller, now);
+        seen[(poller.Identity, poller.Worker.BuildId, poller.WorkerInstance)] = new PollerSeen(poller, now);
     }
 
     /// <summary>Workers that asked lately, the last one first.</summary>
@@ -137,11 +137,10 @@ internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings)
 }
 
 /// <summary>A poll as it is remembered.</summary>
-internal sealed record PollerSeen(
-    string Identity, string WorkerInstance, string DeploymentName, string BuildId, bool IsVersioned, bool UsesVersionSets, double? RateLimit, long At)
+internal sealed record PollerSeen(string Identity, string WorkerInstance, PollingWorker Worker, double? RateLimit, long At)
 {
     public PollerSeen(Poller poller, long now)
-        : this(poller.Identity, poller.WorkerInstance, poller.DeploymentName, poller.BuildId, !poller.Version.IsNone, poller.UsesVersionSets, poller.RateLimit, now)
+        : this(poller.Identity, poller.WorkerInstance, poller.Worker, poller.RateLimit, now)
     {
     }
 }

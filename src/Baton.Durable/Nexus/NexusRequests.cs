@@ -1,6 +1,8 @@
 using System.Globalization;
+using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
+using Baton.Durable.Matching;
 using Baton.Durable.State;
 using Temporalio.Api.History.V1;
 using Temporalio.Api.Nexus.V1;
@@ -101,6 +103,7 @@ internal static class NexusRequests
                 Stamp = operation.Stamp,
                 CreatedMs = operation.ScheduledTime / Instant.Millisecond,
             };
+            TaskDirection.Any.Write(task, DeploymentRegistry.RampOf(caller.Entity.Id));
             caller.Prioritize(task);
             tasks.Add(task);
         }

@@ -1,4 +1,3 @@
-using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -25,19 +24,12 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
         return Engine.Wait<PollNexusTaskQueueResponse>(
             (step, reply) =>
             {
-                var version = Versioning.PollVersion(request.DeploymentOptions);
-                poller = new NexusPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Nexus, version.Deployment, version.BuildId), request.Identity, reply)
+                var worker = PollingWorker.Of(request.DeploymentOptions, request.WorkerVersionCapabilities);
+                poller = new NexusPoller(worker.QueueOf(step, space.Id, request.TaskQueue!.Name, TaskKind.Nexus), request.Identity, reply)
                 {
                     WorkerInstance = request.WorkerInstanceKey,
-                    Version = version,
-                    DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
-                    BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
+                    Worker = worker,
                 };
-                if (!version.IsNone)
-                {
-                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Nexus);
-                }
-
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

@@ -1,5 +1,4 @@
 using Baton.Durable.Activities;
-using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -25,20 +24,13 @@ internal sealed class ActivityTaskHandler(DurableEngine engine) : HandlerBase(en
         return Engine.Wait<PollActivityTaskQueueResponse>(
             (step, reply) =>
             {
-                var version = Versioning.PollVersion(request.DeploymentOptions);
-                poller = new ActivityPoller(new QueueKey(space.Id, request.TaskQueue!.Name, TaskKind.Activity, version.Deployment, version.BuildId), request.Identity, reply)
+                var worker = PollingWorker.Of(request.DeploymentOptions, request.WorkerVersionCapabilities);
+                poller = new ActivityPoller(worker.QueueOf(step, space.Id, request.TaskQueue!.Name, TaskKind.Activity), request.Identity, reply)
                 {
                     WorkerInstance = request.WorkerInstanceKey,
-                    Version = version,
-                    DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
-                    BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
+                    Worker = worker,
                     RateLimit = request.TaskQueueMetadata?.MaxTasksPerSecond,
                 };
-                if (!version.IsNone)
-                {
-                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Activity);
-                }
-
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

@@ -261,9 +261,9 @@ internal sealed class DeploymentHandler(DurableEngine engine) : HandlerBase(engi
             .Where(static version => version.Drainage == (int)VersionDrainageStatus.Draining).Select(static version => version.BuildId).ToList() ?? []);
         foreach (var buildId in draining)
         {
-            var name = new WorkerVersion(deployment, buildId).ToString().Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal);
+            var name = VisibilityQuery.Quote(new WorkerVersion(deployment, buildId).ToString());
             var query = VisibilityQuery.Parse(
-                $"TemporalWorkerDeploymentVersion = '{name}' AND TemporalWorkflowVersioningBehavior = 'Pinned' AND ExecutionStatus IN ('Running', 'Paused')",
+                $"TemporalWorkerDeploymentVersion = {name} AND TemporalWorkflowVersioningBehavior = 'Pinned' AND ExecutionStatus IN ('Running', 'Paused')",
                 space.CustomAttributes, EntityKind.Workflow);
             var status = Engine.Store.Visibility.Count(EntityKind.Workflow, space.Id, query) == 0 ? VersionDrainageStatus.Drained : VersionDrainageStatus.Draining;
             await Engine.Run(step =>

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Commands;
@@ -106,6 +107,9 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
         info.AutoResetPoints = s.ResetPoints.IsEmpty ? null : ResetPoints.Parser.ParseFrom(s.ResetPoints);
         info.Priority = s.Priority.IsEmpty ? null : Priority.Parser.ParseFrom(s.Priority);
         info.VersioningInfo = Versioning.Describe(run);
+        info.AssignedBuildId = s.BuildIds?.Assigned ?? "";
+        info.InheritedBuildId = s.InheritedBuildId;
+        info.MostRecentWorkerVersionStamp = BuildIdUses.Stamp(s.BuildIds);
         info.WorkerDeploymentName = s.Versioning?.LastDeploymentName ?? "";
         var searchable = SearchAttributeCodec.WithTypes(SearchAttributes.Parser.ParseFrom(s.SearchAttributes), run.Namespace.CustomAttributes);
         foreach (var (name, payload) in info.SearchAttributes.IndexedFields)

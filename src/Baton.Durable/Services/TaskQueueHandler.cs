@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Hosting;
@@ -33,7 +34,7 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
                 throw ServiceErrors.InvalidArgument("DescribeTaskQueue stats are only supported for the normal queue, not for a sticky one.");
             }
 
-            return Engine.Run(step => DescribeVersions(step, space, name, request));
+            return DescribeVersionsAsync(space, name, request);
         }
 
         var kind = KindOf(request.TaskQueueType == TaskQueueType.Unspecified ? TaskQueueType.Workflow : request.TaskQueueType);
@@ -153,12 +154,35 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
     }
 
     /// <summary>The older description by build id; the empty one stands for workers without versions.</summary>
+    private async Task<DescribeTaskQueueResponse> DescribeVersionsAsync(NamespaceEntry space, string name, DescribeTaskQueueRequest request)
+    {
+        var (response, state, waiting) = await Engine.Run(step => (
+            DescribeVersions(step, space, name, request),
+            step.Core.BuildIds.Find(space.Id, name) ?? new BuildIdState { NamespaceId = space.Id, Queue = name },
+            new[] { TaskKind.Workflow, TaskKind.Activity }.SelectMany(kind => step.Core.Matcher.VersionsOf(space.Id, name, kind))
+                .Where(static queue => queue.Key is { Deployment: "", BuildId.Length: > 0 } && queue.Backlog.Count > 0).Select(static queue => queue.Key.BuildId).ToHashSet()));
+        if (request.ReportTaskReachability)
+        {
+            foreach (var (buildId, version) in response.VersionsInfo)
+            {
+                version.TaskReachability = BuildIdReach.OfRules(Engine.Store, space, state, buildId, waiting.Contains);
+            }
+        }
+
+        return response;
+    }
+
     private static DescribeTaskQueueResponse DescribeVersions(Step step, NamespaceEntry space, string name, DescribeTaskQueueRequest request)
     {
         var kinds = request.TaskQueueTypes.Count > 0 ? request.TaskQueueTypes.Select(KindOf).Distinct() : [TaskKind.Workflow, TaskKind.Activity, TaskKind.Nexus];
         var queues = kinds.SelectMany(kind => step.Core.Matcher.VersionsOf(space.Id, name, kind)).ToLookup(static queue => (queue.Key.BuildId, queue.Key.Kind));
         var builds = new HashSet<string>(request.Versions?.BuildIds ?? []);
-        if (request.Versions is null or { Unversioned: true } or { AllActive: true })
+        if (request.Versions is null)
+        {
+            builds.Add(step.Core.BuildIds.Default(space.Id, name));
+        }
+
+        if (request.Versions is { Unversioned: true } or { AllActive: true })
         {
             builds.Add("");
         }
@@ -174,7 +198,7 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
             var version = new TaskQueueVersionInfo();
             foreach (var kind in kinds)
             {
-                var ofVersion = queues[(build, kind)].ToList();
+                var ofVersion = queues[(step.Core.BuildIds.Target(space.Id, name, build, byRules: false, ramp: 0).BuildId, kind)].ToList();
                 var info = new TaskQueueTypeInfo();
                 if (request.ReportPollers)
                 {
@@ -197,7 +221,7 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
 
     private static IEnumerable<PollerInfo> Pollers(Step step, IEnumerable<MatchingQueue> queues) => queues
         .SelectMany(queue => queue.Seen(step.Now))
-        .GroupBy(static seen => (seen.Identity, seen.DeploymentName, seen.BuildId))
+        .GroupBy(static seen => (seen.Identity, seen.Worker.DeploymentName, seen.Worker.BuildId))
         .Select(static same => same.MaxBy(static seen => seen.At)!)
         .OrderByDescending(static seen => seen.At)
         .Select(static seen => new PollerInfo
@@ -205,15 +229,15 @@ internal sealed class TaskQueueHandler(DurableEngine engine) : HandlerBase(engin
             Identity = seen.Identity,
             LastAccessTime = Instant.ToTimestamp(seen.At),
             RatePerSecond = seen.RateLimit ?? NoLimit,
-            WorkerVersionCapabilities = seen.BuildId.Length > 0
-                ? new WorkerVersionCapabilities { BuildId = seen.BuildId, UseVersioning = seen.IsVersioned || seen.UsesVersionSets, DeploymentSeriesName = seen.DeploymentName }
+            WorkerVersionCapabilities = seen.Worker.BuildId.Length > 0
+                ? new WorkerVersionCapabilities { BuildId = seen.Worker.BuildId, UseVersioning = seen.Worker.IsVersioned, DeploymentSeriesName = seen.Worker.DeploymentName }
                 : null,
-            DeploymentOptions = seen.DeploymentName.Length > 0
+            DeploymentOptions = seen.Worker.DeploymentName.Length > 0
                 ? new WorkerDeploymentOptions
                 {
-                    DeploymentName = seen.DeploymentName,
-                    BuildId = seen.BuildId,
-                    WorkerVersioningMode = seen.IsVersioned ? WorkerVersioningMode.Versioned : WorkerVersioningMode.Unversioned,
+                    DeploymentName = seen.Worker.DeploymentName,
+                    BuildId = seen.Worker.BuildId,
+                    WorkerVersioningMode = seen.Worker.IsVersioned ? WorkerVersioningMode.Versioned : WorkerVersioningMode.Unversioned,
                 }
                 : null,
         });

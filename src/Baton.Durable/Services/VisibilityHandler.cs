@@ -133,7 +133,6 @@ internal sealed class VisibilityHandler(DurableEngine engine) : HandlerBase(engi
 
     private static string Filter(string status, string timeAttribute, StartTimeFilter? time, WorkflowExecutionFilter? execution, WorkflowTypeFilter? type)
     {
-        static string Quote(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
         var parts = new List<string> { status };
         if (time?.EarliestTime is { } earliest)
         {
@@ -147,17 +146,17 @@ internal sealed class VisibilityHandler(DurableEngine engine) : HandlerBase(engi
 
         if (execution is { WorkflowId.Length: > 0 })
         {
-            parts.Add("WorkflowId = " + Quote(execution.WorkflowId));
+            parts.Add("WorkflowId = " + VisibilityQuery.Quote(execution.WorkflowId));
         }
 
         if (execution is { RunId.Length: > 0 })
         {
-            parts.Add("RunId = " + Quote(execution.RunId));
+            parts.Add("RunId = " + VisibilityQuery.Quote(execution.RunId));
         }
 
         if (type is { Name.Length: > 0 })
         {
-            parts.Add("WorkflowType = " + Quote(type.Name));
+            parts.Add("WorkflowType = " + VisibilityQuery.Quote(type.Name));
         }
 
         return string.Join(" AND ", parts);

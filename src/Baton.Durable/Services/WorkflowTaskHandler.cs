@@ -1,4 +1,3 @@
-using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
@@ -22,21 +21,11 @@ internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(en
         return Engine.Wait<PollWorkflowTaskQueueResponse>(
             (step, reply) =>
             {
-                var sticky = request.TaskQueue!.Kind == TaskQueueKind.Sticky;
-                var version = Versioning.PollVersion(request.DeploymentOptions);
-                var (deployment, build) = sticky ? WorkerVersion.None : version;
-                poller = new WorkflowPoller(new QueueKey(space.Id, request.TaskQueue.Name, TaskKind.Workflow, deployment, build), request.Identity, reply)
-                {
-                    WorkerInstance = request.WorkerInstanceKey,
-                    Version = version,
-                    DeploymentName = request.DeploymentOptions?.DeploymentName ?? "",
-                    BuildId = request.DeploymentOptions?.BuildId ?? request.WorkerVersionCapabilities?.BuildId ?? "",
-                };
-                if (!sticky && !version.IsNone)
-                {
-                    DeploymentChanges.Register(step, space.Id, version, request.TaskQueue.Name, TaskKind.Workflow);
-                }
-
+                var worker = PollingWorker.Of(request.DeploymentOptions, request.WorkerVersionCapabilities);
+                var queue = request.TaskQueue!.Kind == TaskQueueKind.Sticky
+                    ? worker.StickyQueueOf(step, space.Id, request.TaskQueue)
+                    : worker.QueueOf(step, space.Id, request.TaskQueue.Name, TaskKind.Workflow);
+                poller = new WorkflowPoller(queue, request.Identity, reply) { WorkerInstance = request.WorkerInstanceKey, Worker = worker };
                 step.Core.Matcher.Poll(step, poller);
             },
             (step, _) => step.Core.Matcher.Leave(step, poller!),

@@ -31,6 +31,9 @@ internal sealed record VisibilityQuery(VisibilityFilter? Filter, IReadOnlyList<V
     /// <exception cref="VisibilityQueryException">The query is broken.</exception>
     public static VisibilityQuery Parse(string text, IReadOnlyDictionary<string, AttributeType> customAttributes, EntityKind kind) =>
         string.IsNullOrWhiteSpace(text) ? All : new VisibilityParser(text, customAttributes, kind).Parse();
+
+    /// <summary>Text as a literal of the language.</summary>
+    public static string Quote(string text) => "'" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal) + "'";
 }
 
 internal sealed record VisibilityOrder(VisibilityAttribute Attribute, bool Descending);

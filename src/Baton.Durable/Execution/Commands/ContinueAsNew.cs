@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
 using Temporalio.Api.Command.V1;
@@ -68,10 +69,11 @@ internal static class ContinueAsNew
                     Memo = memo,
                     SearchAttributes = searchAttributes,
                     InitialVersioningBehavior = a.InitialVersioningBehavior,
+                    InheritBuildId = a.InheritBuildId,
                 },
             },
             newRunId);
-        FollowingRun.Begin(batch.Step, run, newRunId, new WorkflowExecutionStartedEventAttributes
+        var attributes = new WorkflowExecutionStartedEventAttributes
         {
             WorkflowType = new() { Name = workflowType },
             TaskQueue = new() { Name = taskQueue, Kind = TaskQueueKind.Normal },
@@ -88,6 +90,8 @@ internal static class ContinueAsNew
             Memo = memo,
             SearchAttributes = searchAttributes,
             Identity = batch.Request.Identity,
-        }, a.InitialVersioningBehavior);
+        };
+        BuildIdUses.Inherit(run, taskQueue, a.InheritBuildId, attributes);
+        FollowingRun.Begin(batch.Step, run, newRunId, attributes, a.InitialVersioningBehavior);
     }
 }

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
@@ -64,6 +65,7 @@ internal static class StartChildWorkflow
             SearchAttributes = a.SearchAttributes,
             Priority = a.Priority,
             VersioningOverride = a.VersioningOverride,
+            InheritBuildId = a.InheritBuildId,
         };
         var initiated = batch.Append(command, new HistoryEvent { EventType = EventType.StartChildWorkflowExecutionInitiated, StartChildWorkflowExecutionInitiatedEventAttributes = attributes });
         run.S.Children.Add(initiated.EventId, new ChildState
@@ -135,6 +137,11 @@ internal static class StartChildWorkflow
             Identity = batch.Request.Identity,
             VersioningOverride = a.VersioningOverride,
         };
+        if (space.Id == run.NamespaceId)
+        {
+            BuildIdUses.Inherit(run, a.TaskQueue.Name, a.InheritBuildId, attributes);
+        }
+
         var child = StartRun.Apply(batch.Step, space, a.WorkflowId, runId, attributes, new StartExtras
         {
             RequestId = Guid.NewGuid().ToString("D"),

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Deployments;
 using Baton.Durable.Engine;
 using Baton.Durable.Execution.Commands;
@@ -152,6 +153,7 @@ internal static class CompleteWorkflowTask
         ScheduleWorkflowTask.Materialize(step, run, task);
         SetSticky(run, request);
         Versioning.Completed(step, run, request);
+        BuildIdUses.Completed(step, run, request);
         batch.CompletedEventId = run.Append(step, new HistoryEvent
         {
             EventType = EventType.WorkflowTaskCompleted,

@@ -61,7 +61,7 @@ internal static class DispatchQuery
 
         if (!sticky)
         {
-            key = Versioning.QueryQueue(run, key);
+            key = Versioning.QueryQueue(run);
         }
 
         query.IsWithWorker = false;

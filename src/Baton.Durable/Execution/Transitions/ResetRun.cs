@@ -85,6 +85,7 @@ internal static class ResetRun
         });
         first.FirstWorkflowTaskBackoff = backoff;
         run.S.OriginalRunId = origin.S.OriginalRunId;
+        run.S.BuildIds = origin.S.BuildIds?.Clone();
         foreach (var item in prefix.Skip(1))
         {
             var copy = item.Clone();

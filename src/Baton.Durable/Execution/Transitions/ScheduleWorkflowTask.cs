@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.Matching;
 using Baton.Durable.State;
@@ -121,6 +122,8 @@ internal static class ScheduleWorkflowTask
             SuggestContinueAsNew = task.SuggestContinueAsNew,
             HistorySizeBytes = task.HistorySize,
             TargetWorkerDeploymentVersionChanged = task.TargetVersionChanged,
+            WorkerVersion = BuildIdUses.StampOf(task),
+            BuildIdRedirectCounter = run.S.BuildIds?.Redirects ?? 0,
         };
         attributes.SuggestContinueAsNewReasons.AddRange(SuggestContinueAsNew.Reasons(run, task));
         return new HistoryEvent

@@ -1,3 +1,4 @@
+using Baton.Durable.BuildIds;
 using Baton.Durable.Engine;
 using Baton.Durable.State;
 using Google.Protobuf;
@@ -123,6 +124,7 @@ internal static class StartRun
             ParentClosePolicy = (int)extras.ParentClosePolicy,
             Identity = attributes.Identity,
             InheritedBuildId = attributes.InheritedBuildId,
+            BuildIds = BuildIdUses.Of(attributes),
             ResetPoints = attributes.PrevAutoResetPoints?.ToByteString() ?? ByteString.Empty,
             Versioning = extras.Versioning,
         };
