@@ -84,7 +84,7 @@ internal static class DurableComposition
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
-        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), batches, outbound, engine, store));
+        return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), batches, outbound, engine, store), new NexusHttpServer(engine, outbound));
     }
 
     /// <summary>Made at the first start of a database, and kept.</summary>

@@ -2,9 +2,6 @@ using System.Net;
 using Baton.Durable.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -27,17 +24,21 @@ public sealed partial class DurableServer : IAsyncDisposable
     private readonly DurableHost host;
     private readonly ILogger log;
 
-    private DurableServer(WebApplication app, DurableHost host, string address, string ns, ILogger log)
+    private DurableServer(WebApplication app, DurableHost host, string address, string? httpAddress, string ns, ILogger log)
     {
         this.app = app;
         this.host = host;
         this.log = log;
         Address = address;
+        HttpAddress = httpAddress;
         Namespace = ns;
     }
 
     /// <summary>Where clients connect, as <c>host:port</c>.</summary>
     public string Address { get; }
+
+    /// <summary>Base URL of Nexus over HTTP; null without <see cref="DurableServerOptions.HttpPort"/>.</summary>
+    public string? HttpAddress { get; }
 
     /// <summary>The first of <see cref="DurableServerOptions.Namespaces"/>.</summary>
     public string Namespace { get; }
@@ -56,9 +57,10 @@ public sealed partial class DurableServer : IAsyncDisposable
         var loggers = options.LoggerFactory ?? NullLoggerFactory.Instance;
         var host = await compose(options, loggers, cancellationToken);
         WebApplication? app = null;
+        var listeners = new Listeners(options);
         try
         {
-            app = Build(options, host, loggers);
+            app = Build(options, host, loggers, listeners);
             await app.StartAsync(cancellationToken);
         }
         catch
@@ -68,13 +70,14 @@ public sealed partial class DurableServer : IAsyncDisposable
             throw;
         }
         var log = loggers.CreateLogger<DurableServer>();
-        var address = AddressOf(app, options);
+        var (address, httpAddress) = (listeners.Address, listeners.HttpAddress);
+        host.Nexus?.Listening(options.PublicHttpUrl?.TrimEnd('/') ?? httpAddress);
         LogStarted(log, address, options.DatabasePath ?? "memory");
         if (options.ApiKeys.Count == 0 && options.Tls?.ClientCaPath is null && !IsLoopback(options.Ip))
         {
             LogListensWithoutKeys(log, options.Ip);
         }
-        return new DurableServer(app, host, address, options.Namespaces[0], log);
+        return new DurableServer(app, host, address, httpAddress, options.Namespaces[0], log);
     }
 
     /// <summary>Ends calls under way, stops listening, and closes the store. What was acknowledged is kept.</summary>
@@ -87,7 +90,7 @@ public sealed partial class DurableServer : IAsyncDisposable
         LogStopped(log, Address);
     }
 
-    private static WebApplication Build(DurableServerOptions options, DurableHost host, ILoggerFactory loggers)
+    private static WebApplication Build(DurableServerOptions options, DurableHost host, ILoggerFactory loggers, Listeners listeners)
     {
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.Services.AddSingleton<ILoggerFactory>(new QuietLoggers(loggers));
@@ -96,39 +99,10 @@ public sealed partial class DurableServer : IAsyncDisposable
         // The process belongs to whoever embeds the server: signals and the console are not ours to handle.
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddDurable(host, options);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(listeners.Configure);
         var app = builder.Build();
-        app.MapDurable();
+        app.MapDurable(host);
         return app;
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, DurableServerOptions options)
-    {
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = null; // the gate measures messages
-        kestrel.Limits.Http2.MaxStreamsPerConnection = options.Limits.StreamsPerConnection;
-        kestrel.Limits.Http2.InitialConnectionWindowSize = 8 * 1024 * 1024;
-        kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
-        // Finds clients that vanished without closing, whose polls would otherwise be given tasks.
-        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
-        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(15);
-        kestrel.Listen(options.Ip == "localhost" ? IPAddress.Loopback : IPAddress.Parse(options.Ip), options.Port, listen =>
-        {
-            listen.Protocols = HttpProtocols.Http2;
-            if (options.Tls is { } tls)
-            {
-                listen.UseHttps(ServerTls.Load(tls));
-            }
-        });
-    }
-
-    private static string AddressOf(WebApplication app, DurableServerOptions options)
-    {
-        var bound = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        var ip = IPAddress.TryParse(options.Ip, out var parsed) ? parsed : IPAddress.Loopback;
-        // "Any" is no address that a client can connect to.
-        ip = ip.Equals(IPAddress.Any) ? IPAddress.Loopback : ip.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : ip;
-        return new IPEndPoint(ip, new Uri(bound).Port).ToString();
     }
 
     private static bool IsLoopback(string ip) => !IPAddress.TryParse(ip, out var parsed) || IPAddress.IsLoopback(parsed);

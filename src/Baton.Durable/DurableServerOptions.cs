@@ -12,6 +12,17 @@ public sealed record DurableServerOptions
     /// <summary>TCP port, 0 for a free one (see <see cref="DurableServer.Address"/>).</summary>
     public int Port { get; init; }
 
+    /// <summary>
+    /// TCP port for Nexus over HTTP/1.1, 0 for a free one (see <see cref="DurableServer.HttpAddress"/>): operations of workers here are called by it,
+    /// and operations of outside endpoints that take their time tell by it how they ended. Null, the default, listens for neither.
+    /// </summary>
+    public int? HttpPort { get; init; }
+
+    /// <summary>
+    /// Base URL under which outside Nexus handlers reach <see cref="HttpPort"/>, where that is not the address listened on: behind a proxy, say.
+    /// </summary>
+    public string? PublicHttpUrl { get; init; }
+
     /// <summary>Namespaces that exist from the start; the first one is <see cref="DurableServer.Namespace"/>.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = ["default"];
 
@@ -61,6 +72,14 @@ public sealed record DurableServerOptions
         if (Port is < 0 or > 65535)
         {
             problems.Add($"Port: {Port} is outside 0 to 65535.");
+        }
+        if (HttpPort is < 0 or > 65535)
+        {
+            problems.Add($"HttpPort: {HttpPort} is outside 0 to 65535.");
+        }
+        if (PublicHttpUrl is { } url && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https"))
+        {
+            problems.Add($"PublicHttpUrl: '{url}' is no HTTP URL. Give one such as https://temporal.example.com.");
         }
         ValidateNamespaces(problems);
         if (DatabasePath is { } path && (path.Length == 0 || Directory.Exists(path)))

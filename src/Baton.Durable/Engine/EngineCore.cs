@@ -69,6 +69,9 @@ internal sealed class EngineCore
 
     public NexusEndpoints Endpoints { get; } = new();
 
+    /// <summary>Requests of other Nexus servers, which wait in memory for workers.</summary>
+    public NexusInbound Inbound { get; } = new();
+
     /// <summary>Carries calls to other Nexus servers. Null in an engine that stands alone; calls then time out.</summary>
     public NexusHttp? Outbound { get; set; }
 

@@ -58,7 +58,9 @@ internal static class TaskTokens
             throw ServiceErrors.InvalidArgument("Error deserializing task token.");
         }
 
-        if (token.Kind != kind || token.RunKey <= 0 || token.RunId.Length == 0)
+        // A Nexus request from outside belongs to no run.
+        var isOfRun = token is { RunKey: > 0, RunId.Length: > 0 };
+        if (token.Kind != kind || (!isOfRun && (kind != TaskKind.Nexus || token.QueryId.Length == 0)))
         {
             throw ServiceErrors.InvalidArgument("Error deserializing task token: it is of another kind of task.");
         }

@@ -1,3 +1,4 @@
+using Baton.Durable.Nexus;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Health.V1;
@@ -11,8 +12,10 @@ namespace Baton.Durable.Hosting;
 
 /// <summary>What a composed engine offers to the transport.</summary>
 /// <param name="Engine">Stopped after the last call has ended.</param>
+/// <param name="Nexus">Served over HTTP, beside gRPC.</param>
 internal sealed record DurableHost(
-    IReadOnlyList<object> WorkflowHandlers, IReadOnlyList<object> OperatorHandlers, IReadOnlyList<object> TestHandlers, IAsyncDisposable Engine);
+    IReadOnlyList<object> WorkflowHandlers, IReadOnlyList<object> OperatorHandlers, IReadOnlyList<object> TestHandlers, IAsyncDisposable Engine,
+    NexusHttpServer? Nexus = null);
 
 /// <summary>Mounts the services on any ASP.NET Core application whose listener speaks HTTP/2.</summary>
 internal static class DurableEndpoints
@@ -38,8 +41,9 @@ internal static class DurableEndpoints
         return options.TimeSkipping ? services.AddService(new TestServiceHandlers(host.TestHandlers)) : services;
     }
 
-    public static void MapDurable(this IEndpointRouteBuilder endpoints)
+    public static void MapDurable(this IEndpointRouteBuilder endpoints, DurableHost host)
     {
+        host.Nexus?.Map(endpoints, endpoints.ServiceProvider.GetRequiredService<ApiKeyRing>());
         var gate = endpoints.ServiceProvider.GetRequiredService<RequestGate>();
         Map<WorkflowServiceHandlers>();
         Map<OperatorServiceHandlers>();

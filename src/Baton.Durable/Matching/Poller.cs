@@ -34,7 +34,7 @@ internal abstract class Poller(QueueKey queue, string identity)
     /// <summary>Starts the task and answers the poll. False when the task is no longer wanted.</summary>
     public abstract bool TryStart(Step step, TaskRef task);
 
-    /// <summary>Answers with a query for a workflow. False when this poller takes none.</summary>
+    /// <summary>Answers with a task that lives in memory. False when this poller takes none.</summary>
     public virtual bool TryStart(Step step, QueryTask query) => false;
 
     /// <summary>Answers with nothing, as after the long-poll time.</summary>
@@ -45,5 +45,8 @@ internal abstract class Poller(QueueKey queue, string identity)
     protected PollerScalingDecision? Scaling() => ScalingDelta == 0 ? null : new PollerScalingDecision { PollRequestDeltaSuggestion = ScalingDelta };
 }
 
-/// <summary>A question to a workflow that goes to a worker on its own, beside the workflow's tasks. Lives in memory: its caller waits for it.</summary>
+/// <summary>
+/// A question to a workflow that goes to a worker on its own, beside the workflow's tasks, or a Nexus request from outside. Lives in memory: its caller
+/// waits for it.
+/// </summary>
 internal sealed record QueryTask(string Id, long RunKey, long ExpiresAt, Action<Step, Poller> Start);

@@ -12,6 +12,8 @@ internal interface INexusCaller
 
     EngineCore Core { get; }
 
+    NamespaceEntry Namespace { get; }
+
     bool IsRunning { get; }
 
     IEnumerable<NexusOperationState> Operations { get; }

@@ -57,16 +57,16 @@ internal static class NexusContent
     }
 
     /// <summary>In Nexus's JSON, details are any JSON value.</summary>
-    public static HttpContent Of(NexusFailure failure)
-    {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream))
-        {
-            Write(writer, failure);
-        }
+    public static HttpContent Of(NexusFailure failure) => Json(writer => Write(writer, failure));
 
-        return Bytes(ByteString.CopyFrom(stream.ToArray()), "application/json");
-    }
+    /// <summary>An operation that goes on after its start was answered.</summary>
+    public static HttpContent OfStarted(string token) => Json(writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("token", token);
+        writer.WriteString("state", "running");
+        writer.WriteEndObject();
+    });
 
     /// <summary>A body that is no failure is its message.</summary>
     public static NexusFailure ToFailure(byte[] body)
@@ -86,6 +86,17 @@ internal static class NexusContent
     private static string Encoding(Payload payload) => payload.Metadata.TryGetValue("encoding", out var encoding) ? encoding.ToStringUtf8() : "";
 
     private static ByteArrayContent Bytes(ByteString bytes, string type) => new(bytes.ToByteArray()) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
+
+    private static ByteArrayContent Json(Action<Utf8JsonWriter> write)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            write(writer);
+        }
+
+        return Bytes(ByteString.CopyFrom(stream.ToArray()), "application/json");
+    }
 
     private static void Write(Utf8JsonWriter writer, NexusFailure failure)
     {

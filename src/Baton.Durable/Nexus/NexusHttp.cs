@@ -23,6 +23,7 @@ internal sealed class NexusHttp : IAsyncDisposable
     private readonly DurableEngine engine;
     private readonly HttpClient client;
     private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource<string?> callbackUrl = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public NexusHttp(DurableEngine engine)
     {
@@ -34,23 +35,29 @@ internal sealed class NexusHttp : IAsyncDisposable
         };
     }
 
+    /// <summary>Calls begin once it is known where their callbacks can reach this server.</summary>
+    /// <param name="baseUrl">Null when they cannot: then only operations that are answered at once complete.</param>
+    public void Listening(string? baseUrl) => callbackUrl.TrySetResult(baseUrl);
+
     public void Start(Step step, INexusCaller caller, NexusOperationState operation, string url)
     {
-        var (scheduled, snapshot, now) = (caller.ScheduledEvent(operation), operation.Clone(), step.Now);
+        var (scheduled, snapshot, now, space) = (caller.ScheduledEvent(operation), operation.Clone(), step.Now, caller.Namespace.Name);
         step.AfterCommit(() => _ = RunAsync<Answer>(async () =>
         {
+            var callbacks = await callbackUrl.Task.WaitAsync(stop.Token);
             var request = NexusRequests.Start(caller, snapshot, scheduled(), now);
             var start = request.StartOperation;
+            start.Callback = callbacks is null ? start.Callback : $"{callbacks}/namespaces/{Uri.EscapeDataString(space)}/nexus/callback";
             using var message = new HttpRequestMessage(
                 HttpMethod.Post, $"{Target(url, start.Service, start.Operation)}?callback={Uri.EscapeDataString(start.Callback)}") { Content = NexusContent.Of(start.Payload) };
-            message.Headers.TryAddWithoutValidation("Nexus-Request-Id", start.RequestId);
+            message.Headers.TryAddWithoutValidation(NexusWire.RequestId, start.RequestId);
             AddHeaders(message, request.Header);
             foreach (var (key, value) in start.CallbackHeader)
             {
-                message.Headers.TryAddWithoutValidation("Nexus-Callback-" + key, value);
+                message.Headers.TryAddWithoutValidation(NexusWire.CallbackPrefix + key, value);
             }
 
-            message.Headers.TryAddWithoutValidation("Nexus-Link", string.Join(", ", start.Links.Select(static link => $"<{link.Url}>; type=\"{link.Type}\"")));
+            message.Headers.TryAddWithoutValidation(NexusWire.Link, NexusWire.Format(start.Links));
             return await Exchange(message, snapshot.AttemptDeadline - now, StartAnswer);
         },
         (answering, answer) =>
@@ -70,7 +77,7 @@ internal sealed class NexusHttp : IAsyncDisposable
         {
             var request = NexusRequests.Cancel(snapshot, now);
             using var message = new HttpRequestMessage(HttpMethod.Post, Target(url, snapshot.Service, snapshot.Operation) + "/cancel");
-            message.Headers.TryAddWithoutValidation("Nexus-Operation-Token", snapshot.OperationToken);
+            message.Headers.TryAddWithoutValidation(NexusWire.OperationToken, snapshot.OperationToken);
             AddHeaders(message, request.Header);
             return await Exchange(message, snapshot.CancelAttemptDeadline - now, CancelAnswer);
         },
@@ -92,12 +99,12 @@ internal sealed class NexusHttp : IAsyncDisposable
                 Content = completion.Failure is { } failure ? NexusContent.Of(NexusFailures.ToNexus(failure)) : NexusContent.Of(completion.Result),
             };
             AddHeaders(message, callback.Header);
-            message.Headers.TryAddWithoutValidation("Nexus-Operation-State", completion.State);
-            message.Headers.TryAddWithoutValidation("Nexus-Operation-Start-Time", Instant.ToDateTimeOffset(completion.StartTime).ToString("R"));
-            message.Headers.TryAddWithoutValidation("Nexus-Operation-Close-Time", Instant.ToDateTimeOffset(completion.CloseTime).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'"));
+            message.Headers.TryAddWithoutValidation(NexusWire.OperationState, completion.State);
+            message.Headers.TryAddWithoutValidation(NexusWire.OperationStartTime, Instant.ToDateTimeOffset(completion.StartTime).ToString("R"));
+            message.Headers.TryAddWithoutValidation(NexusWire.OperationCloseTime, Instant.ToDateTimeOffset(completion.CloseTime).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'"));
             if (completion.Link is { } link && NexusLinkCodec.ToNexus(link) is { } carried)
             {
-                message.Headers.TryAddWithoutValidation("Nexus-Link", $"<{carried.Url}>; type=\"{carried.Type}\"");
+                message.Headers.TryAddWithoutValidation(NexusWire.Link, NexusWire.Format([carried]));
             }
 
             return await Exchange(message, NexusClock.RequestTimeout, static (response, body) => ((int)response.StatusCode is >= 200 and < 300
@@ -124,7 +131,7 @@ internal sealed class NexusHttp : IAsyncDisposable
 
     private static Answer StartAnswer(HttpResponseMessage response, byte[] body)
     {
-        var links = response.Headers.TryGetValues("Nexus-Link", out var values) ? ParseLinks(values) : [];
+        var links = response.Headers.TryGetValues(NexusWire.Link, out var values) ? NexusLinkCodec.FromNexus(NexusWire.ParseLinks(values)) : [];
         switch ((int)response.StatusCode)
         {
             case 200:
@@ -133,8 +140,8 @@ internal sealed class NexusHttp : IAsyncDisposable
             case 201:
                 var token = OperationToken(body);
                 return (step, caller, operation) => AttemptNexusOperation.Started(step, caller, operation, token, links);
-            case 424:
-                var state = response.Headers.TryGetValues("Nexus-Operation-State", out var states) ? states.First() : "failed";
+            case NexusWire.Unsuccessful:
+                var state = response.Headers.TryGetValues(NexusWire.OperationState, out var states) ? states.First() : "failed";
                 var cause = NexusFailures.OfState(state, NexusContent.ToFailure(body));
                 return (step, caller, operation) => EndNexusOperation.Unsuccessful(step, caller, operation, cause);
             default:
@@ -156,28 +163,14 @@ internal sealed class NexusHttp : IAsyncDisposable
 
     private static Failure HandlerFailure(HttpResponseMessage response, byte[] body)
     {
-        var retry = response.Headers.TryGetValues("Nexus-Request-Retryable", out var values)
+        var retry = response.Headers.TryGetValues(NexusWire.Retryable, out var values)
             ? values.First() == "true"
                 ? Temporalio.Api.Enums.V1.NexusHandlerErrorRetryBehavior.Retryable
                 : Temporalio.Api.Enums.V1.NexusHandlerErrorRetryBehavior.NonRetryable
             : default;
-        var type = (int)response.StatusCode switch
-        {
-            400 => "BAD_REQUEST",
-            401 => "UNAUTHENTICATED",
-            403 => "UNAUTHORIZED",
-            404 => "NOT_FOUND",
-            408 => "REQUEST_TIMEOUT",
-            409 => "CONFLICT",
-            429 => "RESOURCE_EXHAUSTED",
-            501 => "NOT_IMPLEMENTED",
-            503 => "UNAVAILABLE",
-            520 => "UPSTREAM_TIMEOUT",
-            _ => "INTERNAL",
-        };
         var failure = NexusContent.ToFailure(body);
         return NexusFailures.OfHandler(
-            type, failure.Message.Length > 0 ? failure.Message : $"unexpected response status: {(int)response.StatusCode}", NexusFailures.FromNexus(failure, retryable: true), retry);
+            NexusWire.ErrorType((int)response.StatusCode), failure.Message.Length > 0 ? failure.Message : $"unexpected response status: {(int)response.StatusCode}", NexusFailures.FromNexus(failure, retryable: true), retry);
     }
 
     private static string OperationToken(byte[] body)
@@ -185,17 +178,6 @@ internal sealed class NexusHttp : IAsyncDisposable
         using var json = JsonDocument.Parse(body);
         return json.RootElement.TryGetProperty("token", out var token) || json.RootElement.TryGetProperty("id", out token) ? token.GetString() ?? "" : "";
     }
-
-    private static List<Link> ParseLinks(IEnumerable<string> values) =>
-    [
-        .. values.SelectMany(static value => value.Split(',')).Select(static text =>
-        {
-            var (open, close, type) = (text.IndexOf('<', StringComparison.Ordinal), text.IndexOf('>', StringComparison.Ordinal), text.IndexOf("type=\"", StringComparison.Ordinal));
-            return open < 0 || close < open || type < close
-                ? null
-                : NexusLinkCodec.FromNexus(new Temporalio.Api.Nexus.V1.Link { Url = text[(open + 1)..close], Type = text[(type + 6)..].TrimEnd().TrimEnd('"') });
-        }).OfType<Link>(),
-    ];
 
     private static string Target(string url, string service, string operation) =>
         $"{url.TrimEnd('/')}/{Uri.EscapeDataString(service)}/{Uri.EscapeDataString(operation)}";

@@ -62,6 +62,18 @@ internal sealed class NexusPoller(QueueKey queue, string identity, Reply<PollNex
         return true;
     }
 
+    public override bool TryStart(Step step, QueryTask query)
+    {
+        query.Start(step, this);
+        return true;
+    }
+
+    public void Answer(Step step, PollNexusTaskQueueResponse response)
+    {
+        IsDone = true;
+        reply.Set(step, response);
+    }
+
     public override void Complete(Step step)
     {
         IsDone = true;

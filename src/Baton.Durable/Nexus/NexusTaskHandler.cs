@@ -40,6 +40,15 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
     public Task<RespondNexusTaskCompletedResponse> RespondNexusTaskCompleted(RespondNexusTaskCompletedRequest request, CallContext call)
     {
         var token = TaskTokens.Parse(request.TaskToken, TaskKind.Nexus, Namespace(request.Namespace).Id);
+        if (token.QueryId.Length > 0)
+        {
+            return Engine.Run(step =>
+            {
+                step.Core.Inbound.Answer(step, token.QueryId, new NexusAnswer(Response: request.Response));
+                return new RespondNexusTaskCompletedResponse();
+            });
+        }
+
         var isStart = token.ScheduledEventId > 0;
         if (isStart ? request.Response?.StartOperation is null : request.Response?.CancelOperation is null)
         {
@@ -65,6 +74,15 @@ internal sealed class NexusTaskHandler(DurableEngine engine) : HandlerBase(engin
     public Task<RespondNexusTaskFailedResponse> RespondNexusTaskFailed(RespondNexusTaskFailedRequest request, CallContext call)
     {
         var token = TaskTokens.Parse(request.TaskToken, TaskKind.Nexus, Namespace(request.Namespace).Id);
+        if (token.QueryId.Length > 0 && (request.Error is not null || request.Failure is not null))
+        {
+            return Engine.Run(step =>
+            {
+                step.Core.Inbound.Answer(step, token.QueryId, new NexusAnswer(Error: request.Error, Failure: request.Failure));
+                return new RespondNexusTaskFailedResponse();
+            });
+        }
+
         var failure = request.Failure ?? (request.Error is { } error ? NexusFailures.OfHandler(error) : null)
             ?? throw ServiceErrors.InvalidArgument("Error and Failure are not set on request: one of them must be.");
         if (request.Failure is { NexusHandlerFailureInfo: null })

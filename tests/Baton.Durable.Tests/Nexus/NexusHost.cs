@@ -106,11 +106,13 @@ public abstract class NexusHost : IAsyncLifetime
 
     protected TemporalClient Client { get; private set; } = null!;
 
+    protected virtual DurableServerOptions Options => new();
+
     protected string Queue { get; } = "q-" + Guid.NewGuid();
 
     public async ValueTask InitializeAsync()
     {
-        Server = await DurableServer.StartAsync(new(), TestContext.Current.CancellationToken);
+        Server = await DurableServer.StartAsync(Options, TestContext.Current.CancellationToken);
         Client = await TemporalClient.ConnectAsync(new(Server.Address));
     }
 

@@ -17,6 +17,7 @@ internal static class ServerRun
             console.Json(new JsonObject
             {
                 ["address"] = server.Address,
+                ["http"] = server.HttpAddress,
                 ["namespace"] = server.Namespace,
                 ["database"] = options.DatabasePath,
             });
@@ -25,6 +26,7 @@ internal static class ServerRun
         {
             console.Fields(
                 ("Server", server.Address),
+                ("HTTP", server.HttpAddress ?? "not served"),
                 ("Namespaces", string.Join(", ", options.Namespaces)),
                 ("State", options.DatabasePath ?? "in memory, lost on exit"));
         }

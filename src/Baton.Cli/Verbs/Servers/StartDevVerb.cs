@@ -16,6 +16,7 @@ internal static class StartDevVerb
     public static Command Create()
     {
         var port = new Option<ushort>("--port", "-p") { Description = "TCP port for gRPC; 0 for a free one.", DefaultValueFactory = _ => 7233 };
+        var httpPort = new Option<ushort>("--http-port") { Description = "TCP port for Nexus over HTTP; 0 (the default) for a free one." };
         var ip = new Option<string>("--ip") { Description = "Address to listen on.", DefaultValueFactory = _ => "127.0.0.1" };
         var namespaces = new Option<string[]>("--namespace", "-n") { Description = "Namespace to create beside `default`; any number of times." };
         var database = new Option<string?>("--db-filename", "-f") { Description = "SQLite file to keep everything in (default: in memory).", HelpName = "FILE" };
@@ -53,7 +54,7 @@ internal static class StartDevVerb
 
         var command = new Command("start-dev", "Run a server; takes the flags of Temporal's command line.")
         {
-            port, ip, namespaces, database, searchAttributes, logLevel, logFormat, logConfig, tlsCert, tlsKey, tlsClientCa, apiKeys, dynamicConfig,
+            port, httpPort, ip, namespaces, database, searchAttributes, logLevel, logFormat, logConfig, tlsCert, tlsKey, tlsClientCa, apiKeys, dynamicConfig,
         };
         AddAcceptedOnly(command);
         command.Validators.Add(result =>
@@ -71,6 +72,7 @@ internal static class StartDevVerb
             {
                 Ip = parsed.GetValue(ip)!,
                 Port = parsed.GetValue(port),
+                HttpPort = parsed.GetValue(httpPort),
                 Namespaces = [.. (parsed.GetValue(namespaces) ?? []).Append("default").Distinct()],
                 DatabasePath = parsed.GetValue(database) is { } file ? Path.GetFullPath(file) : null,
                 SearchAttributes = SearchAttributes(parsed.GetValue(searchAttributes) ?? []),
@@ -95,7 +97,7 @@ internal static class StartDevVerb
     {
         foreach (var name in new[]
         {
-            "--ui-port", "--ui-ip", "--ui-asset-path", "--ui-public-path", "--ui-codec-endpoint", "--http-port", "--metrics-port",
+            "--ui-port", "--ui-ip", "--ui-asset-path", "--ui-public-path", "--ui-codec-endpoint", "--metrics-port",
             "--sqlite-pragma",
         })
         {
