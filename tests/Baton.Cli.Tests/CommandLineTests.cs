@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Baton.Cli.Options;
 using Baton.Server.Errors;
+using Baton.Server.Settings;
 
 namespace Baton.Cli.Tests;
 
@@ -86,7 +87,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("0", 0)]
     public void Durations_are_read(string text, double milliseconds)
     {
-        Assert.True(Values.TryDuration(text, out var duration));
+        Assert.True(Durations.TryParse(text, out var duration));
         Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), duration);
     }
 
@@ -97,7 +98,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("1h 30m")]
     [InlineData("5 minutes")]
     [InlineData("999999999999d")]
-    public void What_is_no_duration_is_refused(string text) => Assert.False(Values.TryDuration(text, out _));
+    public void What_is_no_duration_is_refused(string text) => Assert.False(Durations.TryParse(text, out _));
 
     private static IEnumerable<Command> All(Command command) => command.Subcommands.SelectMany(All).Prepend(command);
 
