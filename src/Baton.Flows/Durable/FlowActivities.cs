@@ -48,7 +48,7 @@ internal sealed partial class FlowActivities : IDisposable
     public void Dispose() => _http.Dispose();
 
     public IEnumerable<ActivityDefinition> Definitions() =>
-        _handlers.Keys.Concat(["function", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve"])
+        _handlers.Keys.Concat(["function", "withdraw", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve"])
             .Select(kind => ActivityDefinition.Create(NameOf(kind), typeof(Task<RawValue>), [typeof(FlowCall)], 1, parameters => RunAsync((FlowCall)parameters[0]!)));
 
     /// <summary>Runs one call with a heartbeat, so that a lost worker is noticed and a cancellation arrives.</summary>
@@ -60,7 +60,8 @@ internal sealed partial class FlowActivities : IDisposable
         await using var beat = context.Info.IsLocal ? null : _host.Time.CreateTimer(_ => context.Heartbeat(), null, HeartbeatInterval, HeartbeatInterval);
         try
         {
-            return RawValues.Raw(await CallAsync(call, () => { }, cancellation));
+            var answer = await CallAsync(call, $"{context.Info.WorkflowRunId}/{context.Info.ActivityId}", () => { }, cancellation);
+            return answer.Token is { } token ? RawValues.Promise(token) : RawValues.Raw(answer.Value);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -78,7 +79,8 @@ internal sealed partial class FlowActivities : IDisposable
         }
     }
 
-    internal async Task<JqValue> CallAsync(FlowCall call, Action heartbeat, CancellationToken cancellationToken)
+    /// <param name="callId">See <see cref="FlowFunctionCall.CallId"/>.</param>
+    internal async Task<FlowAnswer> CallAsync(FlowCall call, string callId, Action heartbeat, CancellationToken cancellationToken)
     {
         var used = new List<KeyValuePair<string, string>>();
         var lookup = await ResolveAsync(call, cancellationToken);
@@ -92,7 +94,10 @@ internal sealed partial class FlowActivities : IDisposable
         var authentication = SecretReferences.Resolve(call.Authentication, call.SecretPrefix, Resolve);
         try
         {
-            return SecretReferences.Conceal(await CallAsync(call, arguments, authentication, heartbeat, cancellationToken), call.SecretPrefix, used);
+            var result = call.Kind == "function"
+                ? await CallFunctionAsync(call, arguments, callId, cancellationToken)
+                : await CallAsync(call, arguments, authentication, heartbeat, cancellationToken);
+            return new(SecretReferences.Conceal(result.Value, call.SecretPrefix, used), result.Token);
         }
         catch (FlowFaultException fault) when (fault.Error.Detail is { } detail && used.Count > 0)
         {
@@ -100,12 +105,13 @@ internal sealed partial class FlowActivities : IDisposable
         }
     }
 
-    private async Task<JqValue> CallAsync(FlowCall call, JqValue arguments, JqValue authentication, Action heartbeat, CancellationToken cancellationToken)
+    private async Task<FlowFunctionResult> CallAsync(FlowCall call, JqValue arguments, JqValue authentication, Action heartbeat, CancellationToken cancellationToken)
     {
         switch (call.Kind)
         {
-            case "function":
-                return await CallFunctionAsync(call, arguments, cancellationToken);
+            case "withdraw":
+                await Function(arguments["function"].GetString()).WithdrawAsync(arguments["token"].GetString(), cancellationToken);
+                return JqValue.Null;
             case "emit":
                 await _host.Events.PublishAsync([arguments], cancellationToken);
                 return JqValue.Null;
@@ -122,23 +128,25 @@ internal sealed partial class FlowActivities : IDisposable
                 return await ShapesAsync(call, cancellationToken);
             case "resolve":
                 var (ns, name, version) = (call.Arguments["namespace"].GetString(), call.Arguments["name"].GetString(), call.Arguments["version"].GetString());
-                return await _host.Definitions.FindAsync(ns, name, version, cancellationToken)
-                    ?? throw new FlowFaultException(FlowErrors.Configuration($"There is no flow {ns}/{name}:{version} here."));
+                return (JqValue)(await _host.Definitions.FindAsync(ns, name, version, cancellationToken)
+                    ?? throw new FlowFaultException(FlowErrors.Configuration($"There is no flow {ns}/{name}:{version} here.")));
             default:
                 return await _handlers[call.Kind].CallAsync(new CallContext(call, arguments, authentication, heartbeat), cancellationToken);
         }
     }
 
-    private async Task<JqValue> CallFunctionAsync(FlowCall call, JqValue arguments, CancellationToken cancellationToken)
+    private IFlowFunction Function(string key) => _functions.Find(key) ?? throw new FlowFaultException(FlowErrors.Configuration($"The catalogue has no function '{key}'."));
+
+    private async Task<FlowFunctionResult> CallFunctionAsync(FlowCall call, JqValue arguments, string callId, CancellationToken cancellationToken)
     {
         var key = arguments["function"].GetString();
-        var function = _functions.Find(key) ?? throw new FlowFaultException(FlowErrors.Configuration($"The catalogue has no function '{key}'."));
+        var function = Function(key);
         var problems = _inputs[key].Validate(arguments["arguments"]);
         if (problems.Count > 0)
         {
             throw new FlowFaultException(FlowErrors.Validation($"The arguments of '{key}' do not match its schema: {string.Join("; ", problems)}."));
         }
-        return await function.InvokeAsync(new FlowFunctionCall(arguments["arguments"], call.IdempotencyKey, call.RunId, call.Flow, call.Task), cancellationToken);
+        return await function.InvokeAsync(new FlowFunctionCall(arguments["arguments"], call.IdempotencyKey, call.RunId, call.Flow, call.Task) { CallId = callId }, cancellationToken);
     }
 
     /// <summary>The members of each secret, with empty values.</summary>

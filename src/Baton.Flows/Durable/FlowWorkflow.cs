@@ -17,7 +17,10 @@ public sealed class FlowWorkflow
     /// <summary>Default task queue of flows.</summary>
     public const string TaskQueue = "baton-flows";
 
-    private readonly List<IRawValue> _early = [];
+    /// <summary>Name of the signal that brings an answer that was promised, see <see cref="Functions.FlowFunctionResult.Later"/>.</summary>
+    public const string AnswerSignal = "answer";
+
+    private readonly List<Action<FlowInterpreter>> _early = [];
 
     private FlowInterpreter? _interpreter;
     private FlowDefinition? _flow;
@@ -45,9 +48,9 @@ public sealed class FlowWorkflow
             Depth = start.Depth,
         };
         _interpreter = new FlowInterpreter(run, new WorkflowRuntime(start), start.Carry);
-        foreach (var cloudEvent in _early)
+        foreach (var message in _early)
         {
-            _interpreter.Deliver(RawValues.Value(cloudEvent));
+            message(_interpreter);
         }
         if (_suspendedEarly)
         {
@@ -70,15 +73,29 @@ public sealed class FlowWorkflow
 
     /// <summary>Gives the run an event, in the JSON format of CloudEvents.</summary>
     [WorkflowSignal("event")]
-    public Task EventAsync(IRawValue cloudEvent)
+    public Task EventAsync(IRawValue cloudEvent) => TellAsync(run => run.Deliver(RawValues.Value(cloudEvent)));
+
+    /// <summary>Gives the run an answer that a function promised; one without a token is nobody's, and ignored.</summary>
+    [WorkflowSignal(AnswerSignal)]
+    public Task AnswerAsync(IRawValue answer) => TellAsync(run =>
+    {
+        var message = RawValues.Value(answer);
+        if (message["token"].TryGetString(out var token))
+        {
+            run.Answer(token, new LateAnswer(message["value"], FlowError.FromValue(message["error"])));
+        }
+    });
+
+    /// <summary>Signals may come before the run has begun.</summary>
+    private Task TellAsync(Action<FlowInterpreter> message)
     {
         if (_interpreter is null)
         {
-            _early.Add(cloudEvent);
+            _early.Add(message);
         }
         else
         {
-            _interpreter.Deliver(RawValues.Value(cloudEvent));
+            message(_interpreter);
         }
         return Task.CompletedTask;
     }
@@ -103,7 +120,7 @@ public sealed class FlowWorkflow
     [WorkflowQuery("state")]
     public FlowRunState State() => new(
         (_status == FlowStatus.Running && _interpreter is { Suspended: true } ? FlowStatus.Suspended
-            : _status == FlowStatus.Running && _interpreter is { IsListening: true } ? FlowStatus.Waiting : _status).ToString().ToLowerInvariant(),
+            : _status == FlowStatus.Running && (_interpreter is { IsListening: true } or { IsAwaiting: true }) ? FlowStatus.Waiting : _status).ToString().ToLowerInvariant(),
         _flow?.Document.Reference ?? "", _flow?.Hash ?? "", _interpreter?.IsListening ?? false, _interpreter?.Context ?? default, [.. _interpreter?.Steps ?? []]);
 
     private static ApplicationFailureException Failure(FlowError error) =>

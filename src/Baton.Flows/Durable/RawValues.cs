@@ -8,9 +8,18 @@ namespace Baton.Flows.Durable;
 /// <summary>JSON payloads as values, without a detour over .NET objects; a data converter's codec still applies.</summary>
 internal static class RawValues
 {
+    private const string TokenKey = "baton-answer-token";
+
     private static readonly ByteString JsonPlain = ByteString.CopyFromUtf8("json/plain");
 
     public static RawValue Raw(JqValue value) => new(new Payload { Metadata = { ["encoding"] = JsonPlain }, Data = ByteString.CopyFrom(value.ToUtf8Json()) });
+
+    /// <summary>A promise of an answer: no value, and its token beside it, where no value of a flow can be taken for one.</summary>
+    public static RawValue Promise(string token) =>
+        new(new Payload { Metadata = { ["encoding"] = ByteString.CopyFromUtf8("binary/null"), [TokenKey] = ByteString.CopyFromUtf8(token) } });
+
+    /// <summary>The token of a promise, or null for a value.</summary>
+    public static string? Token(IRawValue raw) => raw.Payload.Metadata.TryGetValue(TokenKey, out var token) ? token.ToStringUtf8() : null;
 
     public static JqValue Value(IRawValue raw)
     {

@@ -40,21 +40,21 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
         return true;
     }
 
-    public async Task<JqValue> CallAsync(FlowCall call, CancellationToken cancellationToken)
+    public async Task<FlowAnswer> CallAsync(FlowCall call, CancellationToken cancellationToken)
     {
         try
         {
             if (call.Kind is "secrets" or "lifecycle" or "emit" or "subscribe" or "unsubscribe" || IsQuickFunction(call))
             {
-                return RawValues.Value(await Workflow.ExecuteLocalActivityAsync<RawValue>(FlowActivities.NameOf(call.Kind), [call], new LocalActivityOptions
+                return new(RawValues.Value(await Workflow.ExecuteLocalActivityAsync<RawValue>(FlowActivities.NameOf(call.Kind), [call], new LocalActivityOptions
                 {
                     StartToCloseTimeout = TimeSpan.FromSeconds(30),
                     RetryPolicy = Infrastructure,
                     CancellationToken = Token(cancellationToken),
-                }));
+                })));
             }
             var timeout = call.Timeout ?? DefaultTimeout;
-            return RawValues.Value(await Workflow.ExecuteActivityAsync<RawValue>(FlowActivities.NameOf(call.Kind), [call], new ActivityOptions
+            var raw = await Workflow.ExecuteActivityAsync<RawValue>(FlowActivities.NameOf(call.Kind), [call], new ActivityOptions
             {
                 StartToCloseTimeout = timeout,
                 HeartbeatTimeout = Heartbeat,
@@ -62,7 +62,8 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
                 CancellationToken = Token(cancellationToken),
                 CancellationType = ActivityCancellationType.WaitCancellationCompleted,
                 Summary = call.Task,
-            }));
+            });
+            return new(RawValues.Value(raw), RawValues.Token(raw));
         }
         catch (Exception error) when (TemporalException.IsCanceledException(error))
         {
@@ -80,7 +81,7 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
         if (definition is null)
         {
             var found = await CallAsync(new FlowCall("resolve", JqValue.FromObject([new("namespace", call.Namespace), new("name", call.Name), new("version", call.Version)])) { Task = call.Task }, cancellationToken);
-            definition = found.GetString();
+            definition = found.Value.GetString();
         }
         var options = new ChildWorkflowOptions
         {

@@ -5,7 +5,7 @@ using Temporalio.Client;
 
 namespace Baton.Flows.Functions;
 
-/// <summary>The functions that Baton adds to the language: activity, workflow, sql, log, template.</summary>
+/// <summary>The functions that Baton adds to the language: activity, workflow, sql, log, template, approval, task.</summary>
 public static class BuiltInFunctions
 {
     /// <summary>Carried out by the workflow itself, as an activity of any worker cannot be called from within another.</summary>
@@ -27,6 +27,7 @@ public static class BuiltInFunctions
         new SqlFunction(host.Databases),
         new LogFunction(host.Logging),
         new TemplateFunction(),
+        .. HumanTaskFunction.All(host.Inbox),
         .. host.Functions,
     ]);
 
@@ -58,7 +59,7 @@ public static class BuiltInFunctions
                 """),
             JqValue.Parse("""{"description":"What the activity returns."}"""));
 
-        public Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken) =>
+        public Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken) =>
             throw new FlowFaultException(FlowErrors.Configuration("'activity' cannot be called here."));
     }
 }

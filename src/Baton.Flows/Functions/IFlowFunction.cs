@@ -25,9 +25,34 @@ public interface IFlowFunction
     FlowFunctionDescriptor Descriptor { get; }
 
     /// <param name="call">Arguments, checked against the schema, with secrets resolved.</param>
-    /// <returns>The result, which should match the output schema.</returns>
+    /// <returns>The result, which should match the output schema; or that the answer comes later, see <see cref="FlowFunctionResult.Later"/>.</returns>
     /// <exception cref="FlowFaultException">To fault the task with a particular error; any other exception becomes a runtime error.</exception>
-    Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken);
+    Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken);
+
+    /// <summary>The run no longer waits for an answer that was to come later: it was cancelled, or its time was over. May be told twice.</summary>
+    Task WithdrawAsync(string token, CancellationToken cancellationToken) => Task.CompletedTask;
+}
+
+/// <summary>What a function gives: a value, or the promise of one.</summary>
+public readonly record struct FlowFunctionResult
+{
+    /// <summary>Null if the answer comes later.</summary>
+    public JqValue Value { get; private init; }
+
+    /// <summary>What the answer will carry; null if it is here.</summary>
+    public string? Token { get; private init; }
+
+    /// <summary>
+    /// The run waits, for days if need be and without holding a worker, until the signal <see cref="Durable.FlowWorkflow.AnswerSignal"/>
+    /// brings <c>{ token, value }</c> or <c>{ token, error: { type, status, title?, detail? } }</c> to the workflow of the call's run id. The
+    /// answer may come before the promise is recorded, and more than once: the first counts.
+    /// </summary>
+    /// <param name="token">1 to 200 characters, never used for another call.</param>
+    public static FlowFunctionResult Later(string token) => new() { Token = token };
+
+    public static implicit operator FlowFunctionResult(JqValue value) => FromJqValue(value);
+
+    public static FlowFunctionResult FromJqValue(JqValue value) => new() { Value = value };
 }
 
 /// <param name="Arguments">The evaluated arguments.</param>
@@ -35,7 +60,14 @@ public interface IFlowFunction
 /// <param name="RunId">Id of the run that calls.</param>
 /// <param name="Flow"><c>namespace/name:version</c> of the flow that calls.</param>
 /// <param name="Task">JSON pointer of the task that calls.</param>
-public sealed record FlowFunctionCall(JqValue Arguments, string IdempotencyKey, string RunId, string Flow, string Task);
+public sealed record FlowFunctionCall(JqValue Arguments, string IdempotencyKey, string RunId, string Flow, string Task)
+{
+    /// <summary>
+    /// The same when this call is repeated because a worker was lost, but another when the flow itself calls again
+    /// (<c>catch.retry</c>): what has had its answer can then be asked anew.
+    /// </summary>
+    public string CallId { get; init; } = IdempotencyKey;
+}
 
 /// <summary>The functions that flows may call as <c>NAME:VERSION@default</c>.</summary>
 public sealed class FlowCatalogue

@@ -16,11 +16,11 @@ internal sealed partial class LogFunction(ILoggerFactory logging) : IFlowFunctio
             """),
         JqValue.Parse("""{"type":"null"}"""));
 
-    public Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
+    public Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
     {
         var level = call.Arguments["level"].TryGetString(out var name) ? Enum.Parse<LogLevel>(name, ignoreCase: true) : LogLevel.Information;
         Write(_logger, level, call.Flow, call.RunId, call.Task, call.Arguments["message"].GetString(), call.Arguments["data"].ToJson());
-        return Task.FromResult(JqValue.Null);
+        return Task.FromResult<FlowFunctionResult>(JqValue.Null);
     }
 
     [LoggerMessage(EventId = EventIds.FlowLog, Message = "{Flow} {RunId} {Task}: {Message} {Data}")]

@@ -23,7 +23,7 @@ internal sealed class SqlFunction(Func<string, DbConnection?> databases) : IFlow
               "affected":{"type":"integer","description":"Rows changed; -1 for a query."}}}
             """));
 
-    public async Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
+    public async Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
     {
         var name = call.Arguments["database"].GetString();
         await using var connection = databases(name) ?? throw new FlowFaultException(FlowErrors.Configuration($"The settings have no database '{name}'."));

@@ -19,7 +19,7 @@ internal sealed class TemplateFunction : IFlowFunction
             """),
         JqValue.Parse("""{"type":"string"}"""));
 
-    public Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
+    public Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
     {
         try
         {
@@ -28,7 +28,7 @@ internal sealed class TemplateFunction : IFlowFunction
             var context = new Context([Hash.FromDictionary(data)], new Hash(), new Hash(), ErrorsOutputMode.Rethrow, MaxIterations, System.Globalization.CultureInfo.InvariantCulture, cancellationToken);
             using var writer = new StringWriter();
             template.Render(writer, new RenderParameters(System.Globalization.CultureInfo.InvariantCulture) { Context = context, Timeout = TimeoutMs });
-            return Task.FromResult<JqValue>(writer.ToString());
+            return Task.FromResult<FlowFunctionResult>(JqValue.From(writer.ToString()));
         }
         catch (LiquidException error)
         {

@@ -24,7 +24,7 @@ internal sealed class WorkflowFunction(ITemporalClient? client) : IFlowFunction
             """),
         JqValue.Parse("""{"description":"start, signal, cancel: {id, runId}; execute, result, query: what the workflow gives."}"""));
 
-    public async Task<JqValue> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
+    public async Task<FlowFunctionResult> InvokeAsync(FlowFunctionCall call, CancellationToken cancellationToken)
     {
         var temporal = client ?? throw new FlowFaultException(FlowErrors.Configuration("There is no durable execution here to start workflows in."));
         var rpc = new RpcOptions { CancellationToken = cancellationToken };

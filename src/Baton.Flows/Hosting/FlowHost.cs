@@ -36,6 +36,18 @@ public interface IFlowDefinitions
     ValueTask<string?> FindAsync(string ns, string name, string version, CancellationToken cancellationToken);
 }
 
+/// <summary>Where the functions <c>approval</c> and <c>task</c> ask people.</summary>
+public interface IFlowInbox
+{
+    /// <summary>Opens a task, once for each <see cref="FlowFunctionCall.CallId"/>, and later signals what came of it, see <see cref="FlowFunctionResult.Later"/>.</summary>
+    /// <param name="kind"><c>approval</c> or <c>task</c>.</param>
+    /// <returns>The token of the answer.</returns>
+    Task<string> OpenAsync(string kind, FlowFunctionCall call, CancellationToken cancellationToken);
+
+    /// <summary>Closes a task whose answer nobody waits for any more.</summary>
+    Task WithdrawAsync(string token, CancellationToken cancellationToken);
+}
+
 /// <summary>All that the activities of flows need of the process that hosts them. Every part has a default that refuses.</summary>
 public sealed class FlowHost
 {
@@ -46,6 +58,8 @@ public sealed class FlowHost
     public IFlowEventBus Events { get; init; } = new NoEvents();
 
     public IFlowDefinitions Definitions { get; init; } = new NoDefinitions();
+
+    public IFlowInbox Inbox { get; init; } = new NoInbox();
 
     /// <summary>Functions beside the built-in ones.</summary>
     public IReadOnlyList<IFlowFunction> Functions { get; init; } = [];
@@ -75,6 +89,14 @@ public sealed class FlowHost
         public Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class NoInbox : IFlowInbox
+    {
+        public Task<string> OpenAsync(string kind, FlowFunctionCall call, CancellationToken cancellationToken) => throw new FlowFaultException(FlowErrors.Configuration(
+            $"'{kind}' asks people, and there is no inbox here: run the flow on a server that is up, or answer the call in a flow test."));
+
+        public Task WithdrawAsync(string token, CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class NoDefinitions : IFlowDefinitions

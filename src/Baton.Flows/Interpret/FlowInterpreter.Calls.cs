@@ -113,7 +113,7 @@ internal sealed partial class FlowInterpreter
             var reference = FunctionReference.TryParse(call.Function);
             if (reference is { Catalog: "default" } own && !_flow.Use.Catalogs.ContainsKey("default"))
             {
-                return new Step(await CallCatalogueAsync(own, arguments, call, path, cancellationToken), FlowDirective.Continue);
+                return new Step(await CallCatalogueAsync(own, arguments, call, position, path, cancellationToken), FlowDirective.Continue);
             }
             function = await ExternalAsync(call, reference, locals, cancellationToken);
         }
@@ -123,11 +123,20 @@ internal sealed partial class FlowInterpreter
         return step with { Next = step.Next.IsEnd ? step.Next : FlowDirective.Continue };
     }
 
-    private async Task<JqValue> CallCatalogueAsync(FunctionReference function, JqValue arguments, CallTask call, string path, CancellationToken cancellationToken)
+    private async Task<JqValue> CallCatalogueAsync(FunctionReference function, JqValue arguments, CallTask call, FlowPosition position, string path, CancellationToken cancellationToken)
     {
         if (function.Name != BuiltInFunctions.Activity)
         {
-            return await CallAsync(new FlowCall("function", JqValue.FromObject([new("function", function.Key), new("arguments", arguments)])), call.Pointer, path, null, cancellationToken);
+            if (position.Token is null)
+            {
+                var answer = await AskAsync(new FlowCall("function", JqValue.FromObject([new("function", function.Key), new("arguments", arguments)])), call.Pointer, path, null, cancellationToken);
+                if (answer.Token is null)
+                {
+                    return answer.Value;
+                }
+                position.Token = answer.Token;
+            }
+            return await AwaitAsync(function, position.Token, call, path, cancellationToken);
         }
         BuiltInFunctions.CheckActivity(function, arguments);
         _busy++;

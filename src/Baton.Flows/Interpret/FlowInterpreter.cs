@@ -58,6 +58,9 @@ internal sealed partial class FlowInterpreter
 
     public bool IsListening => _listeners.Count > 0;
 
+    /// <summary>Whether a task waits for an answer that comes later.</summary>
+    public bool IsAwaiting => _awaiting > 0;
+
     public JqValue Context => _carry.Context;
 
     /// <summary>Events that no task has taken yet.</summary>
@@ -249,8 +252,12 @@ internal sealed partial class FlowInterpreter
     /// <summary>Waits for work that was cancelled; its outcome no longer matters.</summary>
     private async Task SettleAsync(Task work) => await _runtime.WaitAsync(() => work.IsCompleted, null, CancellationToken.None);
 
-    /// <summary>Makes a call out of the flow: the only place where the run is not at a safe point.</summary>
-    private async Task<JqValue> CallAsync(FlowCall call, string task, string path, TimeSpan? timeout, CancellationToken cancellationToken)
+    /// <summary>Makes a call out of the flow: only while one is under way is the run not at a safe point.</summary>
+    private async Task<JqValue> CallAsync(FlowCall call, string task, string path, TimeSpan? timeout, CancellationToken cancellationToken) =>
+        (await AskAsync(call, task, path, timeout, cancellationToken)).Value;
+
+    /// <summary>A call whose answer may come later.</summary>
+    private async Task<FlowAnswer> AskAsync(FlowCall call, string task, string path, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         _busy++;
         _pure = 0;

@@ -10,6 +10,7 @@ namespace Baton.Flows.Interpret;
 /// <item>of a list: <see cref="Index"/> the next task, <see cref="Data"/> its input, a child per active task;</item>
 /// <item>of a task: <see cref="Data"/> its transformed input, <see cref="Deadline"/> of its timeout, children for its parts;</item>
 /// <item>of a loop: <see cref="Index"/> the iteration, <see cref="Items"/> the collection, <see cref="Data"/> the last output;</item>
+/// <item>of a call: <see cref="Token"/> of the answer that is waited for;</item>
 /// <item>of a fork: <see cref="Outputs"/> of the branches that are done;</item>
 /// <item>of a try: <see cref="Index"/> the retries, <see cref="Stage"/> (body, delay, catch), <see cref="Items"/> the caught error.</item>
 /// </list>
@@ -35,6 +36,8 @@ public sealed class FlowPosition
 
     /// <summary>End of a pause that is under way: a wait, or the delay before a retry.</summary>
     public DateTimeOffset? Until { get; set; }
+
+    public string? Token { get; set; }
 
     public Dictionary<string, int>? Visits { get; set; }
 

@@ -60,10 +60,20 @@ public sealed class FlowCarry
     [JsonConverter(typeof(JqValueConverter))]
     public JqValue Secrets { get; set; }
 
+    /// <summary>Answers that came and that no task has taken yet, by their tokens; at most 1,000.</summary>
+    public Dictionary<string, LateAnswer> Answers { get; set; } = [];
+
+    /// <summary>The last tokens whose answers were taken, so that one that comes twice counts once.</summary>
+    public List<string> Answered { get; set; } = [];
+
     public DateTimeOffset? Deadline { get; set; }
 
     public int Steps { get; set; }
 }
+
+/// <summary>The answer to a call whose function promised one.</summary>
+/// <param name="Error">Null for a value.</param>
+public sealed record LateAnswer([property: JsonConverter(typeof(JqValueConverter))] JqValue Value, FlowError? Error);
 
 public enum FlowStatus { Running, Waiting, Suspended, Completed, Faulted, Cancelled, Continued }
 

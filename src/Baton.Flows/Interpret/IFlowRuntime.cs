@@ -28,7 +28,7 @@ internal interface IFlowRuntime
 
     /// <exception cref="FlowFaultException">The call failed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled, and its clean-up is done.</exception>
-    Task<JqValue> CallAsync(FlowCall call, CancellationToken cancellationToken);
+    Task<FlowAnswer> CallAsync(FlowCall call, CancellationToken cancellationToken);
 
     /// <summary>Runs another flow; if it is not awaited, returns once it has started.</summary>
     Task<JqValue> RunFlowAsync(SubflowCall call, CancellationToken cancellationToken);
@@ -37,8 +37,12 @@ internal interface IFlowRuntime
     Task<JqValue> RunActivityAsync(JqValue arguments, string idempotencyKey, CancellationToken cancellationToken);
 }
 
+/// <summary>What came of a call.</summary>
+/// <param name="Token">What the answer will carry if it comes later; otherwise null.</param>
+internal readonly record struct FlowAnswer(JqValue Value, string? Token = null);
+
 /// <summary>A step that leaves the flow: carried out in an activity, or answered by a fake.</summary>
-/// <param name="Kind">http, openapi, grpc, asyncapi, a2a, mcp, shell, script, container, function, emit, lifecycle, fetch, secrets, subscribe, unsubscribe or resolve.</param>
+/// <param name="Kind">http, openapi, grpc, asyncapi, a2a, mcp, shell, script, container, function, withdraw, emit, lifecycle, fetch, secrets, subscribe, unsubscribe or resolve.</param>
 /// <param name="Arguments">Evaluated arguments; secrets are in it as references only.</param>
 public sealed record FlowCall(string Kind, [property: JsonConverter(typeof(JqValueConverter))] JqValue Arguments)
 {

@@ -16,7 +16,8 @@ internal sealed class FlowSimulation : IFlowRuntime
     private readonly List<Waiter> _waiters = [];
     private readonly PriorityQueue<Action, (DateTimeOffset Due, int Order)> _timeline = new();
     private readonly Random _random = new(1);
-    private readonly Func<FlowCall, CancellationToken, Task<JqValue>> _answer;
+    private readonly Func<FlowCall, CancellationToken, Task<FlowAnswer>> _answer;
+    private readonly List<FlowInterpreter> _running = [];
     private readonly Func<string, string, string, string?> _definitions;
     private int _ids;
     private int _order;
@@ -25,7 +26,7 @@ internal sealed class FlowSimulation : IFlowRuntime
     /// <param name="start">The time at which the run starts.</param>
     /// <param name="answer">Answers calls; may throw <see cref="FlowFaultException"/>.</param>
     /// <param name="definitions">Finds subflows by namespace, name and version.</param>
-    public FlowSimulation(DateTimeOffset start, Func<FlowCall, CancellationToken, Task<JqValue>> answer, Func<string, string, string, string?>? definitions = null)
+    public FlowSimulation(DateTimeOffset start, Func<FlowCall, CancellationToken, Task<FlowAnswer>> answer, Func<string, string, string, string?>? definitions = null)
     {
         UtcNow = start;
         _answer = answer;
@@ -52,6 +53,9 @@ internal sealed class FlowSimulation : IFlowRuntime
     /// <summary>Does something to the run at a time.</summary>
     public void At(DateTimeOffset due, Action<FlowInterpreter> action) => _timeline.Enqueue(() => action(Current!), (due, _order++));
 
+    /// <summary>Gives an answer that a call promised, at a time; whichever run waits for it takes it.</summary>
+    public void AnswerAt(DateTimeOffset due, string token, LateAnswer answer) => At(due, _ => _running.ForEach(run => run.Answer(token, answer)));
+
     /// <summary>Runs a flow to its end.</summary>
     public FlowOutcome Run(FlowDefinition flow, JqValue input, FlowLifecycle lifecycle = FlowLifecycle.None, CancellationToken cancellationToken = default)
     {
@@ -63,7 +67,9 @@ internal sealed class FlowSimulation : IFlowRuntime
             var carry = outcome?.Carry is { } cut ? System.Text.Json.JsonSerializer.Deserialize<FlowCarry>(System.Text.Json.JsonSerializer.Serialize(cut)) : null;
             Continuations += carry is null ? 0 : 1;
             Current = new FlowInterpreter(run, this, carry);
+            _running.Add(Current);
             outcome = Pump(() => Current.RunAsync(cancellationToken));
+            _running.Remove(Current);
         }
         while (outcome.Status == FlowStatus.Continued);
         return outcome;
@@ -81,7 +87,7 @@ internal sealed class FlowSimulation : IFlowRuntime
         return waiter.Task;
     }
 
-    public async Task<JqValue> CallAsync(FlowCall call, CancellationToken cancellationToken)
+    public async Task<FlowAnswer> CallAsync(FlowCall call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         _pending++;
@@ -127,7 +133,10 @@ internal sealed class FlowSimulation : IFlowRuntime
         FlowOutcome? outcome = null;
         do
         {
-            outcome = await new FlowInterpreter(run, this, outcome?.Carry).RunAsync(cancellationToken);
+            var interpreter = new FlowInterpreter(run, this, outcome?.Carry);
+            _running.Add(interpreter);
+            outcome = await interpreter.RunAsync(cancellationToken);
+            _running.Remove(interpreter);
         }
         while (outcome.Status == FlowStatus.Continued);
         return outcome;
@@ -135,8 +144,8 @@ internal sealed class FlowSimulation : IFlowRuntime
 
     private int _depth;
 
-    public Task<JqValue> RunActivityAsync(JqValue arguments, string idempotencyKey, CancellationToken cancellationToken) =>
-        CallAsync(new FlowCall("activity", arguments) { IdempotencyKey = idempotencyKey }, cancellationToken);
+    public async Task<JqValue> RunActivityAsync(JqValue arguments, string idempotencyKey, CancellationToken cancellationToken) =>
+        (await CallAsync(new FlowCall("activity", arguments) { IdempotencyKey = idempotencyKey }, cancellationToken)).Value;
 
     private FlowOutcome Pump(Func<Task<FlowOutcome>> start)
     {
@@ -150,7 +159,7 @@ internal sealed class FlowSimulation : IFlowRuntime
                 // While a real call is under way, time passes as it does; otherwise it is skipped.
                 if (!_pump.RunOne(TimeSpan.Zero) && !WakeWaiters() && !(_pending > 0 && _pump.RunOne(UntilDue())) && !Advance())
                 {
-                    throw new InvalidOperationException("The flow waits for something that never comes: an event that no one sends, or a 'resume'.");
+                    throw new InvalidOperationException("The flow waits for something that never comes: an event that no one sends, an answer, or a 'resume'.");
                 }
             }
             _waiters.Clear();

@@ -30,6 +30,9 @@ public sealed record FlowTestResult(string Name, IReadOnlyList<string> Failures,
 ///         fails: { type: https://.../communication, status: 503 }
 ///       - task: pay
 ///         returns: { ok: true }
+///       - task: approve         # an answer that comes later, as that of a person does
+///         after: PT2H
+///         returns: { outcome: approved }
 ///     events:
 ///       - after: PT1H           # simulated time since the start
 ///         event: { type: approved, data: { by: ann } }
@@ -94,6 +97,7 @@ public sealed class FlowTest
         var answers = new Answers(test);
         var simulation = new FlowSimulation(Start, answers.AnswerAsync, (ns, flow, version) =>
             _subflows.Find(f => f.Document.Namespace == ns && f.Document.Name == flow && (version == "latest" || f.Document.Version == version))?.Json);
+        answers.Later = (after, token, answer) => simulation.AnswerAt(simulation.UtcNow + after, token, answer);
         foreach (var planned in test["events"].Kind == JqKind.Array ? test["events"].EnumerateArray() : [])
         {
             var after = Text(planned["after"]) is { } text && FlowDurations.TryParse(text, out var length) ? length : TimeSpan.Zero;
@@ -192,23 +196,30 @@ public sealed class FlowTest
     {
         private readonly Dictionary<int, int> _used = [];
 
+        private int _promises;
+
+        /// <summary>Delivers an answer that comes later.</summary>
+        public Action<TimeSpan, string, LateAnswer> Later { get; set; } = static (_, _, _) => { };
+
         public List<JqValue> Emitted { get; } = [];
 
         public List<string> Unanswered { get; } = [];
 
-        public Task<JqValue> AnswerAsync(FlowCall call, CancellationToken cancellationToken)
+        public Task<FlowAnswer> AnswerAsync(FlowCall call, CancellationToken cancellationToken)
         {
             switch (call.Kind)
             {
                 case "emit":
                     Emitted.Add(call.Arguments);
-                    return Task.FromResult(JqValue.Null);
+                    return Task.FromResult<FlowAnswer>(default);
+                case "withdraw":
+                    return Task.FromResult<FlowAnswer>(default);
                 case "secrets":
-                    return Task.FromResult(JqValue.FromObject(call.Arguments.EnumerateArray().Select(name => test["secrets"].Kind == JqKind.Object && test["secrets"].TryGetField(name.GetString(), out var value)
+                    return Task.FromResult(new FlowAnswer(JqValue.FromObject(call.Arguments.EnumerateArray().Select(name => test["secrets"].Kind == JqKind.Object && test["secrets"].TryGetField(name.GetString(), out var value)
                         ? KeyValuePair.Create(name.GetString(), value)
-                        : throw new FlowFaultException(FlowErrors.Authorization($"The secret '{name.GetString()}' does not exist here.")))));
+                        : throw new FlowFaultException(FlowErrors.Authorization($"The secret '{name.GetString()}' does not exist here."))))));
                 case "function" when call.Arguments["function"].GetString().StartsWith("log:", StringComparison.Ordinal):
-                    return Task.FromResult(JqValue.Null);
+                    return Task.FromResult<FlowAnswer>(default);
             }
             var i = -1;
             foreach (var answer in test["calls"].Kind == JqKind.Array ? test["calls"].EnumerateArray() : [])
@@ -220,12 +231,18 @@ public sealed class FlowTest
                     continue;
                 }
                 _used[i] = used + 1;
-                return answer["fails"].IsNull ? Task.FromResult(answer["returns"])
-                    : Task.FromException<JqValue>(new FlowFaultException(FlowError.FromValue(answer["fails"])!));
+                var fault = FlowError.FromValue(answer["fails"]);
+                if (Text(answer["after"]) is { } text && FlowDurations.TryParse(text, out var after))
+                {
+                    var token = $"promise-{++_promises}";
+                    Later(after, token, new LateAnswer(answer["returns"], fault));
+                    return Task.FromResult(new FlowAnswer(default, token));
+                }
+                return fault is null ? Task.FromResult(new FlowAnswer(answer["returns"])) : Task.FromException<FlowAnswer>(new FlowFaultException(fault));
             }
             var described = $"{call.Kind} of {call.Task} with {call.Arguments.ToJson()}";
             Unanswered.Add(described);
-            return Task.FromException<JqValue>(new FlowFaultException(FlowErrors.Configuration($"The test has no answer to {described}.")));
+            return Task.FromException<FlowAnswer>(new FlowFaultException(FlowErrors.Configuration($"The test has no answer to {described}.")));
         }
 
         private static bool Matches(JqValue answer, FlowCall call) =>
@@ -240,7 +257,7 @@ public sealed class FlowTest
           "tests":{"type":"array","minItems":1,"items":{"type":"object","additionalProperties":false,"required":["expect"],"properties":{
             "name":{"type":"string"},"input":{},"secrets":{"type":"object"},
             "calls":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{
-              "task":{"type":"string"},"kind":{"type":"string"},"with":{},"times":{"type":"integer","minimum":1},"returns":{},
+              "task":{"type":"string"},"kind":{"type":"string"},"with":{},"times":{"type":"integer","minimum":1},"after":{"type":"string","format":"duration"},"returns":{},
               "fails":{"type":"object","required":["type","status"]}}}},
             "events":{"type":"array","items":{"type":"object","required":["event"],"additionalProperties":false,"properties":{
               "after":{"type":"string","format":"duration"},"event":{"type":"object","required":["type"]}}}},

@@ -17,7 +17,7 @@ internal static class Simulated
         var validation = FlowValidator.Validate(request.Definition);
         Assert.True(validation.IsValid, string.Join(Environment.NewLine, validation.Problems));
         using var activities = new FlowActivities(host, null);
-        var simulation = new FlowSimulation(Start, (call, token) => activities.CallAsync(call, () => { }, token), (_, name, _) => TestHost.Subflow(name)) { Cut = cut ?? (() => false) };
+        var simulation = new FlowSimulation(Start, (call, token) => activities.CallAsync(call, call.IdempotencyKey, () => { }, token), (_, name, _) => TestHost.Subflow(name)) { Cut = cut ?? (() => false) };
         foreach (var planned in request.Events)
         {
             Assert.True(FlowDurations.TryParse(planned.After, out var after));
