@@ -3,6 +3,7 @@ using Baton.Flows.Functions;
 using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Flows.Schemas;
+using Baton.Flows.Telemetry;
 using Baton.Jq;
 using Microsoft.Extensions.Logging;
 using Temporalio.Activities;
@@ -54,6 +55,7 @@ internal sealed partial class FlowActivities : IDisposable
     /// <summary>Runs one call with a heartbeat, so that a lost worker is noticed and a cancellation arrives.</summary>
     private async Task<RawValue> RunAsync(FlowCall call)
     {
+        System.Diagnostics.Activity.Current?.SetTag("baton.flow", call.Flow).SetTag("baton.flow.task", call.Task);
         var context = ActivityExecutionContext.Current;
         var cancellation = context.CancellationToken;
         // A local activity has no heartbeat.
@@ -113,10 +115,10 @@ internal sealed partial class FlowActivities : IDisposable
                 await Function(arguments["function"].GetString()).WithdrawAsync(arguments["token"].GetString(), cancellationToken);
                 return JqValue.Null;
             case "emit":
-                await _host.Events.PublishAsync([arguments], cancellationToken);
+                await _host.Events.PublishAsync([TraceHeaders.Stamp(arguments)], cancellationToken);
                 return JqValue.Null;
             case "lifecycle":
-                await _host.Events.PublishAsync([.. call.Arguments.EnumerateArray()], cancellationToken);
+                await _host.Events.PublishAsync([.. call.Arguments.EnumerateArray().Select(TraceHeaders.Stamp)], cancellationToken);
                 return JqValue.Null;
             case "subscribe":
                 await _host.Events.SubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Baton.Flows.Interpret;
 using Baton.Flows.Model;
 using Baton.Flows.Parse;
+using Baton.Flows.Telemetry;
 using Temporalio.Converters;
 using Temporalio.Exceptions;
 using Temporalio.Workflows;
@@ -36,6 +37,7 @@ public sealed class FlowWorkflow
         {
             throw Failure(FlowErrors.Configuration($"The definition has the hash {_flow.Hash}, not {hash}.") with { Instance = "/" });
         }
+        WorkflowTrace.Current?.Tag("baton.flow", _flow.Document.Reference);
         var run = new FlowRun
         {
             Flow = _flow,

@@ -1,5 +1,6 @@
 using Baton.Flows.Expressions;
 using Baton.Flows.Interpret;
+using Baton.Flows.Telemetry;
 using Baton.Jq;
 using Temporalio.Common;
 using Temporalio.Converters;
@@ -135,6 +136,25 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
         }
 
         TimeSpan? Length(string name) => arguments[name].TryGetString(out var text) && FlowDurations.TryParse(text, out var duration) ? duration : null;
+    }
+
+    public Action<string, FlowError?> Trace(FlowPart part)
+    {
+        var name = part.Attempt is { } attempt ? $"attempt {attempt} of {part.Task.Name}" : $"{part.Task.Kind} {part.Task.Name}";
+        var tags = new List<KeyValuePair<string, object?>> { new("baton.flow.task", part.Task.Pointer), new("baton.step.kind", part.Task.Kind) };
+        if (part.Attempt is { } number)
+        {
+            tags.Add(new("baton.attempt", number));
+        }
+        var span = WorkflowTrace.Current?.Begin(name, part.Seed, part.StartedAt, tags);
+        return (outcome, error) =>
+        {
+            span?.End(UtcNow, outcome, error is null ? null : error.Detail ?? error.Title ?? error.Type);
+            if (part.Attempt is null && !Workflow.Unsafe.IsReplaying)
+            {
+                FlowTelemetry.StepEnded(part.Task.Kind, outcome, UtcNow - part.StartedAt);
+            }
+        };
     }
 
     private static readonly CancellationTokenSource Never = new();

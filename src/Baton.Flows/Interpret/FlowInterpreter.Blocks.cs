@@ -124,7 +124,32 @@ internal sealed partial class FlowInterpreter
         }
     }
 
-    private Task<Step> AttemptAsync(TryTask attempt, TaskState state, Locals locals, FlowPosition position, string path, CancellationToken cancellationToken)
+    private async Task<Step> AttemptAsync(TryTask attempt, TaskState state, Locals locals, FlowPosition position, string path, CancellationToken cancellationToken)
+    {
+        if (RetryPolicy(attempt) is null)
+        {
+            return await AttemptBodyAsync(attempt, state, locals, position, path, cancellationToken);
+        }
+        var traced = _runtime.Trace(new FlowPart(attempt, $"attempt {_carry.Steps} {path}", _runtime.UtcNow, position.Index + 1));
+        try
+        {
+            var step = await AttemptBodyAsync(attempt, state, locals, position, path, cancellationToken);
+            traced("completed", null);
+            return step;
+        }
+        catch (FlowFaultException fault)
+        {
+            traced("faulted", fault.Error);
+            throw;
+        }
+        catch (OperationCanceledException)
+        {
+            traced("cancelled", null);
+            throw;
+        }
+    }
+
+    private Task<Step> AttemptBodyAsync(TryTask attempt, TaskState state, Locals locals, FlowPosition position, string path, CancellationToken cancellationToken)
     {
         var body = position.Child("try");
         if (RetryPolicy(attempt)?.AttemptDuration is not { } limit)

@@ -25,6 +25,7 @@ internal sealed partial class FlowInterpreter
             return new Step(raw, FlowDirective.Continue);
         }
         var step = Record(task, "running", position);
+        var traced = _runtime.Trace(new FlowPart(task, $"step {step}", position.StartedAt.Value));
         if (!resumed)
         {
             _lifecycle.Task(task, "created", "createdAt");
@@ -49,6 +50,7 @@ internal sealed partial class FlowInterpreter
             await ExportAsync(task.Export, state.Output, locals, state, task.Pointer, cancellationToken);
             // 8.
             End(step, "completed");
+            traced("completed", null);
             _lifecycle.Task(task, "completed", "completedAt", ("output", state.Output));
             return new Step(state.Output, result.Next is { IsContinue: true, IsExplicit: false } ? task.Then : result.Next);
         }
@@ -56,12 +58,14 @@ internal sealed partial class FlowInterpreter
         {
             var error = fault.Error.Instance is null ? fault.Error with { Instance = task.Pointer } : fault.Error;
             End(step, "faulted", error);
+            traced("faulted", error);
             _lifecycle.Task(task, "faulted", "faultedAt", ("error", error.ToValue()));
             throw new FlowFaultException(error);
         }
         catch (OperationCanceledException)
         {
             End(step, "cancelled");
+            traced("cancelled", null);
             _lifecycle.Task(task, "cancelled", "cancelledAt");
             throw;
         }

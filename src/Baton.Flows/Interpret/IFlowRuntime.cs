@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Baton.Flows.Model;
 using Baton.Jq;
 
 namespace Baton.Flows.Interpret;
@@ -35,11 +36,19 @@ internal interface IFlowRuntime
 
     /// <summary>Runs an activity of any worker by its name.</summary>
     Task<JqValue> RunActivityAsync(JqValue arguments, string idempotencyKey, CancellationToken cancellationToken);
+
+    /// <summary>Tells those who trace that a part of the run begins; what is called from here on in the same asynchronous flow belongs to it.</summary>
+    /// <returns>Takes the outcome and the error when it ends.</returns>
+    Action<string, FlowError?> Trace(FlowPart part);
 }
 
 /// <summary>What came of a call.</summary>
 /// <param name="Token">What the answer will carry if it comes later; otherwise null.</param>
 internal readonly record struct FlowAnswer(JqValue Value, string? Token = null);
+
+/// <summary>A task being executed, or one attempt of a try.</summary>
+/// <param name="Seed">The same whenever the run is replayed or goes on elsewhere, and different for every other part of it.</param>
+internal sealed record FlowPart(FlowTask Task, string Seed, DateTimeOffset StartedAt, int? Attempt = null);
 
 /// <summary>A step that leaves the flow: carried out in an activity, or answered by a fake.</summary>
 /// <param name="Kind">http, openapi, grpc, asyncapi, a2a, mcp, shell, script, container, function, withdraw, emit, lifecycle, fetch, secrets, subscribe, unsubscribe or resolve.</param>

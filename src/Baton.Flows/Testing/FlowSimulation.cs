@@ -48,6 +48,8 @@ internal sealed class FlowSimulation : IFlowRuntime
 
     public double NextDouble() => _random.NextDouble();
 
+    public Action<string, FlowError?> Trace(FlowPart part) => static (_, _) => { };
+
     public string NewId() => $"00000000-0000-4000-8000-{++_ids:x12}";
 
     /// <summary>Does something to the run at a time.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Baton.Flows.Telemetry;
 using Baton.Server.Data;
 using Baton.Server.Http;
 using Baton.Server.Identity;
@@ -28,6 +29,7 @@ internal static class ServerComposition
             ApiKey = settings.Temporal.ApiKey,
             Tls = settings.Temporal.Tls ? new() : null,
             LoggerFactory = options.Loggers,
+            Interceptors = [new TracingInterceptor()],
         }));
         services.AddRouting();
         services.AddProblemDetails();
