@@ -14,4 +14,9 @@ internal static class EventIds
 
     // Http
     public const int UnforeseenFailure = 1200;
+
+    // Audit and Secrets
+    public const int AuditBroken = 1500;
+    public const int AuditPruned = 1501;
+    public const int AuditPruneFailed = 1502;
 }

@@ -1,6 +1,10 @@
+using System.Text.Json;
 using Baton.Server.Control;
+using Baton.Server.Data;
 using Baton.Server.Hosting;
 using Baton.Server.Settings;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Baton.Server.Tests;
@@ -18,6 +22,8 @@ internal sealed class TestServer : IAsyncDisposable
     public BatonServer Server => server!;
 
     public string DataFolder => folder.Path;
+
+    public ShiftedTime Time { get; } = new();
 
     /// <summary>Calls as the owner of the data folder: an administrator.</summary>
     public HttpClient Http { get; private set; } = null!;
@@ -49,10 +55,19 @@ internal sealed class TestServer : IAsyncDisposable
         DefaultRequestHeaders = { Authorization = token is null ? null : new("Bearer", token) },
     };
 
+    public BatonDb Db() => Server.Services.GetRequiredService<IDbContextFactory<BatonDb>>().CreateDbContext();
+
+    /// <summary>As somebody who can write to the database does it, past the server.</summary>
+    public async Task SqlAsync(string sql)
+    {
+        await using var db = Db();
+        await db.Database.ExecuteSqlRawAsync(sql);
+    }
+
     private async Task StartAsync()
     {
         server = await BatonServer.StartAsync(
-            new(new SettingsReader().Add(settings, "test").Read().Checked(), Hosting.DataFolder.Open(folder.Path), NullLoggerFactory.Instance, TimeProvider.System), default);
+            new(new SettingsReader().Add(settings, "test").Read().Checked(), Hosting.DataFolder.Open(folder.Path), NullLoggerFactory.Instance, Time), default);
         Http = As(ControlFile.Read(folder.Path).Token);
     }
 
@@ -61,4 +76,19 @@ internal sealed class TestServer : IAsyncDisposable
         Http.Dispose();
         await Server.DisposeAsync();
     }
+}
+
+/// <summary>The system's time, put forward.</summary>
+internal sealed class ShiftedTime : TimeProvider
+{
+    private TimeSpan shift;
+
+    public void Advance(TimeSpan by) => shift += by;
+
+    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + shift;
+}
+
+internal static class JsonText
+{
+    public static string? Text(this JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : json.GetProperty(name).ToString();
 }

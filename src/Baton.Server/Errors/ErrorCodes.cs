@@ -29,4 +29,8 @@ public static class ErrorCodes
     public const string InvalidSettings = "BT4001";
     public const string Forbidden = "BT4002";
     public const string TooLarge = "BT4003";
+
+    public const string AuditBroken = "BT4300";
+    public const string KeyFileUnusable = "BT4301";
+    public const string KeyUnknown = "BT4302";
 }

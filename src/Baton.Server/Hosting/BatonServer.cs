@@ -1,5 +1,6 @@
 using System.Net;
 using Baton.Durable;
+using Baton.Server.Audit;
 using Baton.Server.Control;
 using Baton.Server.Data;
 using Baton.Server.Errors;
@@ -66,6 +67,7 @@ public sealed class BatonServer : IAsyncDisposable
         {
             app = Build(options, durable?.Address ?? options.Settings.Temporal.Address!);
             await DataModule.MigrateAsync(app.Services.GetRequiredService<IDbContextFactory<BatonDb>>(), cancel);
+            await app.Services.GetRequiredService<AuditLog>().StartAsync(cancel);
             await StartHttpAsync(app, options.Settings.Http, cancel);
             var server = new BatonServer(options, durable, app);
             new ControlFile(server.Url, app.Services.GetRequiredService<LocalToken>().Text, Environment.ProcessId).Write(options.Folder.Path);

@@ -1,9 +1,11 @@
 using System.Text.Json.Serialization;
 using Baton.Flows.Telemetry;
+using Baton.Server.Audit;
 using Baton.Server.Data;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
+using Baton.Server.Secrets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +39,8 @@ internal static class ServerComposition
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
 
         services.AddData(settings.Database, options.Folder.Path);
+        services.AddKeys(settings.Secrets, options.Folder);
+        services.AddAudit();
         services.AddIdentity();
     }
 
@@ -49,5 +53,6 @@ internal static class ServerComposition
 
         var api = app.MapGroup("/api/v1");
         api.MapProcesses();
+        api.MapAudit();
     }
 }

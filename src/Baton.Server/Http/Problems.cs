@@ -48,7 +48,7 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         ErrorCodes.Unauthenticated => StatusCodes.Status401Unauthorized,
         ErrorCodes.Forbidden => StatusCodes.Status403Forbidden,
         ErrorCodes.TooLarge => StatusCodes.Status413PayloadTooLarge,
-        ErrorCodes.ServerUnreachable => StatusCodes.Status503ServiceUnavailable,
+        ErrorCodes.ServerUnreachable or ErrorCodes.AuditBroken or ErrorCodes.KeyUnknown => StatusCodes.Status503ServiceUnavailable,
         ErrorCodes.Unexpected => StatusCodes.Status500InternalServerError,
         _ => StatusCodes.Status400BadRequest,
     };

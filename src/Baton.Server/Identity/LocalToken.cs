@@ -40,7 +40,8 @@ internal sealed class BearerAuthentication(
         {
             return Task.FromResult(AuthenticateResult.Fail("The token is unknown, expired or revoked."));
         }
-        var identity = new ClaimsIdentity([new(ClaimTypes.Name, $"local:{Environment.UserName}"), new(ClaimTypes.Role, Roles.Admin)], SchemeName);
+        var identity = new ClaimsIdentity(
+            [new(ClaimTypes.Name, $"local:{Environment.UserName}"), new(Caller.KindClaim, nameof(CallerKind.Owner)), new(ClaimTypes.Role, Roles.Admin)], SchemeName);
         return Task.FromResult(AuthenticateResult.Success(new(new(identity), SchemeName)));
     }
 }

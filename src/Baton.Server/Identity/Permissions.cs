@@ -10,9 +10,10 @@ public static class Permissions
     public const string RunsControl = "runs.control";
     public const string ProcessesRead = "processes.read";
     public const string ProcessesControl = "processes.control";
+    public const string AuditRead = "audit.read";
 
     public static IReadOnlyList<string> All { get; } =
-        [FlowsRead, FlowsWrite, RunsRead, RunsStart, RunsControl, ProcessesRead, ProcessesControl];
+        [.. typeof(Permissions).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!)];
 }
 
 /// <summary>The roles as sets of permissions. A person may have several.</summary>
@@ -23,14 +24,29 @@ public static class Roles
     public const string Approver = "approver";
     public const string Admin = "admin";
 
-    private static readonly string[] Reading = [Permissions.FlowsRead, Permissions.RunsRead, Permissions.ProcessesRead];
-    private static readonly string[] Operating = [.. Reading, Permissions.RunsStart, Permissions.RunsControl, Permissions.ProcessesControl];
+    private static readonly string[] Reading =
+    [
+        Permissions.FlowsRead,
+        Permissions.RunsRead,
+        Permissions.ProcessesRead,
+    ];
+
+    private static readonly string[] Operating =
+    [
+        Permissions.RunsStart,
+        Permissions.RunsControl,
+        Permissions.ProcessesControl,
+    ];
+
+    private static readonly string[] Approving =
+    [
+    ];
 
     public static IReadOnlyDictionary<string, IReadOnlySet<string>> Table { get; } = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal)
     {
         [Viewer] = Reading.ToHashSet(),
-        [Operator] = Operating.ToHashSet(),
-        [Approver] = Reading.ToHashSet(),
+        [Operator] = Reading.Concat(Operating).ToHashSet(),
+        [Approver] = Reading.Concat(Approving).ToHashSet(),
         [Admin] = Permissions.All.ToHashSet(),
     };
 }

@@ -1,3 +1,4 @@
+using Baton.Server.Audit;
 using Baton.Server.Errors;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
@@ -14,7 +15,8 @@ internal static partial class ProcessEndpoints
     {
         api.MapGet("/processes", (ProcessSet set) => set.Processes.Select(process => process.Status))
             .RequirePermission(Permissions.ProcessesRead);
-        api.MapPost("/processes/{name}/restart", RestartAsync).RequirePermission(Permissions.ProcessesControl);
+        api.MapPost("/processes/{name}/restart", RestartAsync).RequirePermission(Permissions.ProcessesControl)
+            .Audited("process.restart", "process/{name}");
     }
 
     private static async Task<ProcessStatus> RestartAsync(string name, ProcessSet set, ILoggerFactory loggers, CancellationToken aborted)

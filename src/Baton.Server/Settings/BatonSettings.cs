@@ -13,6 +13,10 @@ public sealed class BatonSettings
     public DatabaseSettings Database { get; init; } = new();
 
     public FlowSettings Flows { get; init; } = new();
+
+    public SecretSettings Secrets { get; init; } = new();
+
+    public AuditSettings Audit { get; init; } = new();
 }
 
 /// <summary>What a value means, for `baton config show` and for messages.</summary>
@@ -103,6 +107,26 @@ public sealed class FlowSettings : ICheckedSettings
         if (CallTimeout < TimeSpan.FromSeconds(1) || CallTimeout > TimeSpan.FromDays(1))
         {
             yield return (nameof(CallTimeout), "must be 1s to 1d");
+        }
+    }
+}
+
+public sealed class SecretSettings
+{
+    [Setting("File of the master keys, which replicas share; default: keys.json in the data folder.")]
+    public string? KeyFile { get; init; }
+}
+
+public sealed class AuditSettings : ICheckedSettings
+{
+    [Setting("How long the audit keeps an entry, 1 d to 100 years.")]
+    public TimeSpan RetainFor { get; init; } = TimeSpan.FromDays(400);
+
+    public IEnumerable<(string Name, string Problem)> Problems()
+    {
+        if (RetainFor < TimeSpan.FromDays(1) || RetainFor > TimeSpan.FromDays(36525))
+        {
+            yield return (nameof(RetainFor), "must be 1d to 36525d");
         }
     }
 }

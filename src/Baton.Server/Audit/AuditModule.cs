@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Baton.Server.Audit;
+
+/// <summary>Who did what, when, from where, and how it went; see <see cref="AuditLog"/>.</summary>
+internal static class AuditModule
+{
+    public static void AddAudit(this IServiceCollection services)
+    {
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuditVerifier>();
+        services.AddSingleton<AuditRetention>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditRetention>());
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuditedRefusals>();
+    }
+}
