@@ -1,3 +1,4 @@
+using Baton.Flows.Calls.AsyncApi;
 using Baton.Flows.Hosting;
 
 namespace Baton.Flows.Calls;
@@ -16,7 +17,7 @@ internal static class CallHandlers
             new A2aCalls(egress, http, authenticator),
             new ProcessCalls(host.Policy),
             new GrpcCalls(host, egress, http, authenticator),
-            new UnsupportedCalls(),
+            new AsyncApiCalls(host, egress, http, authenticator),
         ];
     }
 }

@@ -102,15 +102,27 @@ internal sealed class EgressHttp : IDisposable
         return new HttpReply(request, response, body.ToArray());
     }
 
+    /// <summary>The addresses of a host that the policy allows; at least one. For protocols that connect by themselves.</summary>
+    /// <exception cref="FlowFaultException">There is none.</exception>
+    public async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellationToken)
+    {
+        IPAddress[] addresses;
+        try
+        {
+            addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellationToken);
+        }
+        catch (SocketException error)
+        {
+            throw new FlowFaultException(FlowErrors.Communication($"{host}: {error.Message}", 503, "Service Unavailable"));
+        }
+        var allowed = addresses.Where(address => _policy.AllowEgress(host, address)).ToArray();
+        return allowed.Length > 0 ? allowed
+            : throw new FlowFaultException(FlowErrors.Authorization($"The egress policy forbids connections to {host} ({string.Join(", ", addresses.Select(a => a.ToString()))})."));
+    }
+
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        var host = context.DnsEndPoint.Host;
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellationToken);
-        var allowed = addresses.Where(address => _policy.AllowEgress(host, address)).ToArray();
-        if (allowed.Length == 0)
-        {
-            throw new FlowFaultException(FlowErrors.Authorization($"The egress policy forbids connections to {host} ({string.Join(", ", addresses.Select(a => a.ToString()))})."));
-        }
+        var allowed = await ResolveAsync(context.DnsEndPoint.Host, cancellationToken);
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

@@ -46,7 +46,14 @@ internal sealed partial class FlowActivities : IDisposable
 
     public static string NameOf(string kind) => "flow." + kind;
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        foreach (var handler in _handlers.Values.OfType<IDisposable>())
+        {
+            handler.Dispose();
+        }
+        _http.Dispose();
+    }
 
     public IEnumerable<ActivityDefinition> Definitions() =>
         _handlers.Keys.Concat(["function", "withdraw", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve"])

@@ -57,7 +57,7 @@ internal sealed partial class FlowInterpreter
 
     /// <summary>
     /// Messages are fetched in rounds, each of them one recorded call: the subscription of a protocol cannot live inside
-    /// a workflow, and a round per message keeps 'while' and 'until' exact.
+    /// a workflow, and a round per message keeps 'while' and 'until' exact. The last call ends the subscription.
     /// </summary>
     private async Task<Step> SubscribeAsync(CallTask call, AsyncApiSubscription subscription, FlowCall request, TaskState state, Locals locals, FlowPosition position, string path, CancellationToken cancellationToken)
     {
@@ -70,13 +70,14 @@ internal sealed partial class FlowInterpreter
         {
             await SafePointAsync(locals, cancellationToken);
             var left = position.Until is { } end ? end - _runtime.UtcNow : (TimeSpan?)null;
-            var round = request with { Arguments = With(request.Arguments, "receive", JqValue.FromObject([new("seconds", left?.TotalSeconds is { } seconds ? JqValue.From(seconds) : JqValue.Null)])) };
-            var message = await CallAsync(round, call.Pointer, $"{path}/message[{consumed.Processed}]", null, cancellationToken);
-            if (message.IsNull)
+            var round = await ReceiveAsync(new("seconds", left?.TotalSeconds is { } seconds ? JqValue.From(seconds) : JqValue.Null));
+            consumed.Feed = round["feed"].GetString();
+            var message = round["message"];
+            if (round["over"].IsTruthy)
             {
-                continue;
+                break;
             }
-            if (subscription.Filter is { } filter && !Evaluated(call.Pointer, () => filter.Evaluate(Scope(message, locals, state)).IsTruthy))
+            if (message.IsNull || (subscription.Filter is { } filter && !Evaluated(call.Pointer, () => filter.Evaluate(Scope(message, locals, state)).IsTruthy)))
             {
                 continue;
             }
@@ -92,7 +93,15 @@ internal sealed partial class FlowInterpreter
             consumed.Outputs.Add(new ConsumedEvent(message));
             consumed.Processed++;
         }
+        if (consumed.Feed is not null)
+        {
+            await ReceiveAsync(new("close", true));
+        }
         return new Step(Messages(), FlowDirective.Continue);
+
+        Task<JqValue> ReceiveAsync(KeyValuePair<string, JqValue> how) => CallAsync(
+            request with { Arguments = With(request.Arguments, "receive", JqValue.FromObject([new("subscription", IdempotencyKey(path)), new("feed", consumed.Feed is { } feed ? feed : JqValue.Null), how])) },
+            call.Pointer, $"{path}/message[{consumed.Processed}]", null, cancellationToken);
 
         JqValue Messages() => JqValue.FromArray(consumed.Outputs.Select(o => o.Value));
 

@@ -93,6 +93,9 @@ public sealed class ListenState
     public List<ConsumedEvent> Outputs { get; set; } = [];
 
     public ListenState? Until { get; set; }
+
+    /// <summary>The subscription of a protocol that the last round was answered from.</summary>
+    public string? Feed { get; set; }
 }
 
 public sealed record ConsumedEvent([property: JsonConverter(typeof(JqValueConverter))] JqValue Value);

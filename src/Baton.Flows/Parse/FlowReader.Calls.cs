@@ -54,7 +54,7 @@ public sealed partial class FlowReader
             return task with { With = _expressions.Template(arguments, with.Pointer, scope) };
         }
         with.End();
-        return task with { With = _expressions.Template(Without(arguments, "endpoint", "document", "proto", "agentCard", "server", "authentication", "subscription", "timeout"), with.Pointer, scope) };
+        return task with { With = _expressions.Template(Without(arguments, "endpoint", "document", "proto", "agentCard", function == "a2a" ? "server" : "", "authentication", "subscription", "timeout"), with.Pointer, scope) };
     }
 
     private CallTask ReadHttp(CallTask task, MapReader with, VariableScope scope)

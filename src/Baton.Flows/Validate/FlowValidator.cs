@@ -221,9 +221,10 @@ public sealed partial class FlowValidator
         {
             CheckIterator(iterator, calling);
         }
-        if (Calls.UnsupportedCalls.Names.Contains(call.Function))
+        if (call.Source.Find("with")?.Find("protocol") is { Kind: SourceKind.String } protocol && !Calls.AsyncApi.AsyncApiCalls.Protocols.Contains(protocol.Text))
         {
-            _problems.Warning(FlowCodes.Unsupported, call.Position, call.Pointer, $"This runtime does not carry out '{call.Function}' calls; the task would fault.", "Reach the service by http or through an activity of your own (activity:1.0.0@default).");
+            _problems.Warning(FlowCodes.Unsupported, protocol.Position, call.Pointer + "/with/protocol", $"This runtime does not speak '{protocol.Text}'; the task would fault.",
+                $"It speaks {string.Join(", ", Calls.AsyncApi.AsyncApiCalls.Protocols)}; reach others through an activity of your own (activity:1.0.0@default).");
         }
         if (!call.IsFunction)
         {
