@@ -86,7 +86,7 @@ internal sealed class StandaloneActivity : Entity, ICallbackSource
         ? !Activity.Paused && (Activity.StartedTime > 0 || Activity.AttemptScheduledTime <= core.Clock.Now())
         : DeliverCallbacks.IsSending(S.Callbacks);
 
-    NexusCompletion ICallbackSource.GetCompletion() => NexusCompletion.Of(this);
+    NexusCompletion ICallbackSource.GetCompletion(State.CallbackState callback) => NexusCompletion.Of(this);
 
     /// <summary>Answered true with the commit of the next change, or of its end.</summary>
     public void Wait(Reply<bool> reply, bool closeOnly) => waiters.Add((reply, closeOnly));

@@ -114,7 +114,7 @@ internal static class StartStandaloneActivity
             SearchAttributes = request.SearchAttributes?.ToByteString() ?? ByteString.Empty,
             SerializationContext = request.PropagatedNexusSerializationContext?.ToByteString() ?? ByteString.Empty,
         };
-        AddCallbacks(step, state, request);
+        DeliverCallbacks.Add(step, state.Callbacks, request.CompletionCallbacks, request.RequestId);
         AddLinks(state, request);
         var standalone = new StandaloneActivity(step.Core, step.Core.NewRunKey(), space.Id, request.ActivityId, Step.NewRunId(), state);
         step.Add(standalone);
@@ -132,7 +132,7 @@ internal static class StartStandaloneActivity
 
         if (options.AttachCompletionCallbacks)
         {
-            AddCallbacks(step, activity.S, request);
+            DeliverCallbacks.Add(step, activity.S.Callbacks, request.CompletionCallbacks, request.RequestId);
         }
 
         if (options.AttachLinks)
@@ -147,15 +147,6 @@ internal static class StartStandaloneActivity
 
         step.Touch(activity);
     }
-
-    private static void AddCallbacks(Step step, StandaloneActivityState state, StartActivityExecutionRequest request) =>
-        state.Callbacks.AddRange(request.CompletionCallbacks.Select(callback => new State.CallbackState
-        {
-            Callback = callback.ToByteString(),
-            RequestId = request.RequestId,
-            RegistrationTime = step.Now,
-            State = (int)CallbackState.Standby,
-        }));
 
     private static void AddLinks(StandaloneActivityState state, StartActivityExecutionRequest request) =>
         state.Links.AddRange(request.Links.Select(static link => link.ToByteString()).Except(state.Links));

@@ -24,6 +24,10 @@ internal static class Failures
         ServerFailureInfo = new ServerFailureInfo { NonRetryable = nonRetryable },
     };
 
+    /// <summary>Of an update that was accepted, and that the run did not complete before it closed.</summary>
+    public static Failure UpdateOfClosedRun() => Application(
+        "Workflow Update failed because the Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nonRetryable: true);
+
     public static Failure Application(string message, string type, bool nonRetryable) => new()
     {
         Message = message,

@@ -14,9 +14,9 @@ namespace Baton.Durable.Execution;
 /// </summary>
 internal static class StateRebuild
 {
-    public static void Apply(WorkflowRun run, HistoryEvent item, long now)
+    public static void Apply(Step step, WorkflowRun run, HistoryEvent item)
     {
-        var s = run.S;
+        var (s, now) = (run.S, step.Now);
         switch (item.EventType)
         {
             case EventType.WorkflowTaskCompleted:
@@ -85,11 +85,26 @@ internal static class StateRebuild
             case EventType.WorkflowExecutionUpdateAccepted:
                 var accepted = item.WorkflowExecutionUpdateAcceptedEventAttributes.ProtocolInstanceId;
                 s.Updates[accepted] = new UpdateState { UpdateId = accepted, AcceptedEventId = item.EventId, ProtocolInstanceId = accepted };
+                var request = item.WorkflowExecutionUpdateAcceptedEventAttributes.AcceptedRequest;
+                DeliverCallbacks.Add(step, s.Callbacks, request.CompletionCallbacks, request.RequestId, accepted);
                 break;
             case EventType.WorkflowExecutionUpdateCompleted:
                 if (s.Updates.TryGetValue(item.WorkflowExecutionUpdateCompletedEventAttributes.Meta.UpdateId, out var update))
                 {
                     update.CompletedEventId = item.EventId;
+                    foreach (var told in s.Callbacks.Where(callback => callback.UpdateId == update.UpdateId).ToList())
+                    {
+                        s.Callbacks.Remove(told);
+                    }
+                }
+
+                break;
+            case EventType.WorkflowExecutionOptionsUpdated:
+                var options = item.WorkflowExecutionOptionsUpdatedEventAttributes;
+                DeliverCallbacks.Add(step, s.Callbacks, options.AttachedCompletionCallbacks, options.AttachedRequestId);
+                foreach (var joined in options.WorkflowUpdateOptions)
+                {
+                    DeliverCallbacks.Add(step, s.Callbacks, joined.AttachedCompletionCallbacks, joined.AttachedRequestId, joined.UpdateId);
                 }
 
                 break;

@@ -35,6 +35,12 @@ internal sealed class PendingUpdate(string id, Request request)
 
     public Outcome? Outcome { get; set; }
 
+    /// <summary>0 before it is accepted.</summary>
+    public long AcceptedEventId { get; set; }
+
+    /// <summary>Requests for the same update that came before a worker accepted it, with callbacks of their own.</summary>
+    public List<Request> Joined { get; } = [];
+
     public List<(UpdateWorkflowExecutionLifecycleStage WaitFor, Reply<UpdateAnswer> Reply)> Waiters { get; } = [];
 
     /// <summary>Moves on and answers whoever waited for this stage.</summary>
@@ -67,7 +73,7 @@ internal sealed class PendingUpdate(string id, Request request)
             UpdateStage.Accepted => UpdateWorkflowExecutionLifecycleStage.Accepted,
             _ => UpdateWorkflowExecutionLifecycleStage.Admitted,
         },
-        Outcome);
+        Outcome, AcceptedEventId);
 
     public void Fail(Step step, Exception reason)
     {
@@ -90,7 +96,7 @@ internal sealed class PendingUpdate(string id, Request request)
     }
 }
 
-internal sealed record UpdateAnswer(UpdateWorkflowExecutionLifecycleStage Stage, Outcome? Outcome);
+internal sealed record UpdateAnswer(UpdateWorkflowExecutionLifecycleStage Stage, Outcome? Outcome, long AcceptedEventId);
 
 /// <summary>Updates of a run that are not completed, in order of arrival.</summary>
 internal sealed class UpdateRegistry

@@ -73,6 +73,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
         ? (S.WorkflowTask is { } task && (task.StartedTime > 0 || !IsPaused)) || Queries.IsPinned
             || S.Activities.Values.Any(a => !a.Paused && (a.StartedTime > 0 || a.AttemptScheduledTime <= core.Clock.Now()))
             || S.NexusOperations.Values.Any(static o => NexusClock.IsAttempting(o) || NexusClock.IsCancelAttempting(o))
+            || DeliverCallbacks.IsSending(S.Callbacks)
         : DeliverCallbacks.IsSending(S.Callbacks);
 
     public UpdateRegistry Updates { get; } = new();
@@ -83,7 +84,9 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
 
     Entity ICallbackSource.Entity => this;
 
-    NexusCompletion ICallbackSource.GetCompletion() => NexusCompletion.Of(this, HistoryReading.Event(this, S.CompletionEventId));
+    NexusCompletion ICallbackSource.GetCompletion(State.CallbackState callback) => callback.UpdateId.Length > 0
+        ? NexusCompletion.Of(this, callback.UpdateId)
+        : NexusCompletion.Of(this, HistoryReading.Event(this, S.CompletionEventId));
 
     public WorkflowExecution Execution => new() { WorkflowId = Id, RunId = RunId };
 
@@ -113,9 +116,9 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
     public override long NextWake(long now)
     {
         var next = Instant.Never;
+        Earliest(ref next, DeliverCallbacks.NextWake(S.Callbacks));
         if (!IsRunning)
         {
-            Earliest(ref next, DeliverCallbacks.NextWake(S.Callbacks));
             return next;
         }
 

@@ -62,6 +62,32 @@ internal sealed record NexusCompletion
         },
     };
 
+    /// <summary>Of a workflow update that a run completed, or left behind when it closed.</summary>
+    public static NexusCompletion Of(WorkflowRun run, string updateId)
+    {
+        var update = run.S.Updates[updateId];
+        var accepted = HistoryReading.Event(run, update.AcceptedEventId);
+        var completed = update.CompletedEventId > 0 ? HistoryReading.Event(run, update.CompletedEventId) : null;
+        var outcome = completed?.WorkflowExecutionUpdateCompletedEventAttributes.Outcome;
+        return new NexusCompletion
+        {
+            Result = outcome?.Success?.Payloads_.FirstOrDefault(),
+            Failure = outcome is null ? Failures.UpdateOfClosedRun() : outcome.Failure,
+            StartTime = Instant.From(accepted.EventTime),
+            CloseTime = completed is null ? run.S.CloseTime : Instant.From(completed.EventTime),
+            Link = new Link
+            {
+                WorkflowEvent = new()
+                {
+                    Namespace = run.Namespace.Name,
+                    WorkflowId = run.Id,
+                    RunId = run.RunId,
+                    EventRef = new() { EventId = update.AcceptedEventId, EventType = EventType.WorkflowExecutionUpdateAccepted },
+                },
+            },
+        };
+    }
+
     public static NexusCompletion Of(StandaloneActivity activity) => new()
     {
         Result = activity.Outcome?.Result?.Payloads_.FirstOrDefault(),

@@ -22,7 +22,9 @@ internal static class NexusDescriptions
         return new CallbackInfo
         {
             Callback = info.Callback,
-            Trigger = new() { WorkflowClosed = new() },
+            Trigger = callback.UpdateId.Length > 0
+                ? new() { UpdateWorkflowExecutionCompleted = new() { UpdateId = callback.UpdateId } }
+                : new() { WorkflowClosed = new() },
             RegistrationTime = info.RegistrationTime,
             State = info.State,
             Attempt = info.Attempt,

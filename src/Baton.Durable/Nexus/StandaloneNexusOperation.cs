@@ -122,7 +122,7 @@ internal sealed class StandaloneNexusOperation : Entity, INexusCaller, ICallback
     {
     }
 
-    NexusCompletion ICallbackSource.GetCompletion() => new()
+    NexusCompletion ICallbackSource.GetCompletion(State.CallbackState callback) => new()
     {
         Result = S.Result.IsEmpty ? null : Payload.Parser.ParseFrom(S.Result),
         Failure = S.Failure.IsEmpty ? null : Failure.Parser.ParseFrom(S.Failure),

@@ -73,7 +73,7 @@ internal static class StartStandaloneNexusOperation
             UserMetadata = request.UserMetadata?.ToByteString() ?? ByteString.Empty,
             SearchAttributes = request.SearchAttributes?.ToByteString() ?? ByteString.Empty,
         };
-        AddCallbacks(step, state, request);
+        DeliverCallbacks.Add(step, state.Callbacks, request.CompletionCallbacks, request.RequestId);
         AddLinks(state, request);
         var standalone = new StandaloneNexusOperation(step.Core, step.Core.NewRunKey(), space.Id, request.OperationId, Step.NewRunId(), state);
         step.Add(standalone);
@@ -91,7 +91,7 @@ internal static class StartStandaloneNexusOperation
 
         if (options.AttachCompletionCallbacks)
         {
-            AddCallbacks(step, operation.S, request);
+            DeliverCallbacks.Add(step, operation.S.Callbacks, request.CompletionCallbacks, request.RequestId);
         }
 
         if (options.AttachLinks)
@@ -106,15 +106,6 @@ internal static class StartStandaloneNexusOperation
 
         step.Touch(operation);
     }
-
-    private static void AddCallbacks(Step step, StandaloneNexusOperationState state, StartNexusOperationExecutionRequest request) =>
-        state.Callbacks.AddRange(request.CompletionCallbacks.Select(callback => new State.CallbackState
-        {
-            Callback = callback.ToByteString(),
-            RequestId = request.RequestId,
-            RegistrationTime = step.Now,
-            State = (int)CallbackState.Standby,
-        }));
 
     private static void AddLinks(StandaloneNexusOperationState state, StartNexusOperationExecutionRequest request) =>
         state.Links.AddRange(request.Links.Select(static link => link.ToByteString()).Except(state.Links));

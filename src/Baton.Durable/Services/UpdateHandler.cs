@@ -214,6 +214,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         waitFor = waitFor == UpdateWorkflowExecutionLifecycleStage.Unspecified ? UpdateWorkflowExecutionLifecycleStage.Accepted : waitFor;
         if (run.S.Updates.ContainsKey(id) || run.Updates.Find(id) is not null)
         {
+            UpdateCallbacks.Attach(step, run, request.Request);
             Wait(step, run, id, waitFor, reply);
             return;
         }
@@ -274,22 +275,18 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         if (known.CompletedEventId > 0)
         {
             var outcome = HistoryReading.Event(run, known.CompletedEventId).WorkflowExecutionUpdateCompletedEventAttributes.Outcome;
-            reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Completed, outcome));
+            reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Completed, outcome, known.AcceptedEventId));
             return;
         }
 
         if (!run.IsRunning)
         {
-            reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Completed, new Outcome
-            {
-                Failure = Failures.Application(
-                    "Workflow Update failed because the Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nonRetryable: true),
-            }));
+            reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Completed, new Outcome { Failure = Failures.UpdateOfClosedRun() }, known.AcceptedEventId));
             return;
         }
 
         // Accepted before a restart: it is in the history and its worker goes on with it.
-        var resumed = new PendingUpdate(id, HistoryReading.Event(run, known.AcceptedEventId).WorkflowExecutionUpdateAcceptedEventAttributes.AcceptedRequest) { Stage = UpdateStage.Accepted };
+        var resumed = new PendingUpdate(id, HistoryReading.Event(run, known.AcceptedEventId).WorkflowExecutionUpdateAcceptedEventAttributes.AcceptedRequest) { Stage = UpdateStage.Accepted, AcceptedEventId = known.AcceptedEventId };
         run.Updates.Add(resumed);
         step.TouchVolatile(run);
         Wait(step, run, id, waitFor, reply);
@@ -305,7 +302,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
             return;
         }
 
-        reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Admitted, null));
+        reply.Set(step, new UpdateAnswer(UpdateWorkflowExecutionLifecycleStage.Admitted, null, AcceptedEventId: 0));
     }
 
     private void Check(UpdateWorkflowExecutionRequest request)
@@ -325,6 +322,8 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         RequireLength(request.Request.Meta.UpdateId, "UpdateId");
         RequireId(request.Request.Input?.Name, "Request.Input.Name");
         RequireBlob(request.Request.Input?.Args, "Request.Input.Args");
+        RequireLength(request.Request.RequestId, "Request.RequestId");
+        DeliverCallbacks.Require(request.Request.CompletionCallbacks, Limits);
     }
 
     private static void RequireSame(string outer, string inner, string field)
@@ -340,5 +339,15 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         UpdateRef = new UpdateRef { UpdateId = id, WorkflowExecution = new WorkflowExecution { WorkflowId = run.Id, RunId = run.RunId } },
         Outcome = answer.Outcome,
         Stage = answer.Stage,
+        Link = answer.AcceptedEventId == 0 ? null : new Link
+        {
+            WorkflowEvent = new()
+            {
+                Namespace = run.Namespace.Name,
+                WorkflowId = run.Id,
+                RunId = run.RunId,
+                EventRef = new() { EventId = answer.AcceptedEventId, EventType = EventType.WorkflowExecutionUpdateAccepted },
+            },
+        },
     };
 }

@@ -217,15 +217,6 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
             });
         }
 
-        foreach (var callback in attributes.AttachedCompletionCallbacks)
-        {
-            run.S.Callbacks.Add(new State.CallbackState
-            {
-                Callback = Google.Protobuf.MessageExtensions.ToByteString(callback),
-                RequestId = request.RequestId,
-                RegistrationTime = step.Now,
-                State = (int)CallbackState.Standby,
-            });
-        }
+        DeliverCallbacks.Add(step, run.S.Callbacks, attributes.AttachedCompletionCallbacks, request.RequestId);
     }
 }

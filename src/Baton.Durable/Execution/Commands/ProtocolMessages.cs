@@ -1,3 +1,4 @@
+using Baton.Durable.Execution.Transitions;
 using Google.Protobuf;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Enums.V1;
@@ -67,7 +68,7 @@ internal static class ProtocolMessages
         if (message.Body.TryUnpack<Acceptance>(out var acceptance))
         {
             // After a crash the request is only in the worker's message.
-            var request = acceptance.AcceptedRequest is { Meta: not null } carried ? carried : update?.Request;
+            var request = update?.Request ?? (acceptance.AcceptedRequest is { Meta: not null } carried ? carried : null);
             if (run.S.Updates.TryGetValue(id, out var taken) && taken.AcceptedEventId > 0 || request is null)
             {
                 return;
@@ -79,7 +80,7 @@ internal static class ProtocolMessages
                 run.Updates.Add(update);
             }
 
-            var accepted = run.Append(batch.Step, new HistoryEvent
+            var accepted = new HistoryEvent
             {
                 EventType = EventType.WorkflowExecutionUpdateAccepted,
                 WorkflowExecutionUpdateAcceptedEventAttributes = new WorkflowExecutionUpdateAcceptedEventAttributes
@@ -89,9 +90,17 @@ internal static class ProtocolMessages
                     AcceptedRequestSequencingEventId = acceptance.AcceptedRequestSequencingEventId,
                     AcceptedRequest = request,
                 },
-            });
+            };
+            accepted.Links.AddRange(request.Links.Concat(request.CompletionCallbacks.SelectMany(static callback => callback.Links)).Distinct());
+            run.Append(batch.Step, accepted);
             run.S.Updates[id] = new UpdateState { UpdateId = id, AcceptedEventId = accepted.EventId, ProtocolInstanceId = id };
+            update.AcceptedEventId = accepted.EventId;
             update.Advance(batch.Step, UpdateStage.Accepted);
+            DeliverCallbacks.Add(batch.Step, run.S.Callbacks, request.CompletionCallbacks, request.RequestId, id);
+            foreach (var joined in update.Joined)
+            {
+                UpdateCallbacks.Attach(batch.Step, run, joined);
+            }
         }
         else if (message.Body.TryUnpack<Rejection>(out var rejection))
         {
@@ -119,6 +128,8 @@ internal static class ProtocolMessages
                 run.Updates.Remove(update);
                 update.Advance(batch.Step, UpdateStage.Completed, response.Outcome);
             }
+
+            batch.Afterwards.Add(() => DeliverCallbacks.OnUpdateCompleted(batch.Step, run, id));
         }
     }
 }

@@ -36,14 +36,11 @@ internal static class CloseRun
         if (newRunId.Length == 0)
         {
             NotifyParent(step, run, last);
-            if (s.ClosedByReset.Length == 0)
-            {
-                DeliverCallbacks.OnClose(step, run);
-            }
         }
 
         if (s.ClosedByReset.Length == 0)
         {
+            DeliverCallbacks.OnClose(step, run, isFollowed: newRunId.Length > 0);
             ApplyParentClosePolicies(step, run);
         }
 
@@ -169,11 +166,7 @@ internal static class CloseUpdates
         {
             if (update.Stage >= UpdateStage.Accepted)
             {
-                update.Advance(step, UpdateStage.Completed, new Temporalio.Api.Update.V1.Outcome
-                {
-                    Failure = Failures.Application(
-                        "Workflow Update failed because the Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nonRetryable: true),
-                });
+                update.Advance(step, UpdateStage.Completed, new Temporalio.Api.Update.V1.Outcome { Failure = Failures.UpdateOfClosedRun() });
             }
             else
             {

@@ -20,8 +20,8 @@ internal interface ICallbackSource
 
     EngineCore Core { get; }
 
-    /// <summary>How it ended. Asked only when it has.</summary>
-    NexusCompletion GetCompletion();
+    /// <summary>How it ended, or how the update that the callback waits for did. Asked only when it has.</summary>
+    NexusCompletion GetCompletion(State.CallbackState callback);
 }
 
 /// <summary>
@@ -66,29 +66,23 @@ internal static class DeliverCallbacks
         }
     }
 
-    public static void OnClose(Step step, ICallbackSource source)
-    {
-        if (source.Callbacks.Count == 0)
+    /// <param name="requestId">Of the request that brings them.</param>
+    /// <param name="updateId">Of the workflow update that they wait for; empty for the end of the execution.</param>
+    public static void Add(Step step, RepeatedField<State.CallbackState> known, IEnumerable<Callback> callbacks, string requestId, string updateId = "") =>
+        known.AddRange(callbacks.Select(callback => new State.CallbackState
         {
-            return;
-        }
+            Callback = callback.ToByteString(),
+            RequestId = requestId,
+            RegistrationTime = step.Now,
+            State = (int)CallbackState.Standby,
+            UpdateId = updateId,
+        }));
 
-        var completion = source.GetCompletion();
-        for (var index = 0; index < source.Callbacks.Count; index++)
-        {
-            var callback = source.Callbacks[index];
-            var nexus = Callback.Parser.ParseFrom(callback.Callback).Nexus;
-            callback.Attempt = 1;
-            if (nexus.Url == NexusCallbackTokens.Url)
-            {
-                Complete(step, callback, nexus, completion);
-            }
-            else
-            {
-                Send(step, source, index, completion);
-            }
-        }
-    }
+    /// <param name="isFollowed">Another run follows, and takes over the callbacks that wait for the end.</param>
+    public static void OnClose(Step step, ICallbackSource source, bool isFollowed = false) =>
+        Deliver(step, source, callback => !isFollowed || callback.UpdateId.Length > 0);
+
+    public static void OnUpdateCompleted(Step step, WorkflowRun run, string updateId) => Deliver(step, run, callback => callback.UpdateId == updateId);
 
     /// <summary>Some callback waits for its next attempt or for the answer to one.</summary>
     public static bool IsPending(RepeatedField<State.CallbackState> callbacks) => callbacks.Any(static callback => callback.NextAttemptTime > 0);
@@ -116,7 +110,7 @@ internal static class DeliverCallbacks
             }
             else
             {
-                Send(step, source, index, source.GetCompletion());
+                Send(step, source, index, source.GetCompletion(callback));
             }
         }
     }
@@ -142,6 +136,31 @@ internal static class DeliverCallbacks
         callback.LastAttemptCompleteTime = step.Now;
         callback.LastFailure = ByteString.Empty;
         step.Touch(source.Entity);
+    }
+
+    private static void Deliver(Step step, ICallbackSource source, Func<State.CallbackState, bool> isMeant)
+    {
+        for (var index = 0; index < source.Callbacks.Count; index++)
+        {
+            var callback = source.Callbacks[index];
+            if (callback.State != (int)CallbackState.Standby || !isMeant(callback))
+            {
+                continue;
+            }
+
+            var nexus = Callback.Parser.ParseFrom(callback.Callback).Nexus;
+            var completion = source.GetCompletion(callback);
+            callback.Attempt = 1;
+            if (nexus.Url == NexusCallbackTokens.Url)
+            {
+                Complete(step, callback, nexus, completion);
+                step.Touch(source.Entity);
+            }
+            else
+            {
+                Send(step, source, index, completion);
+            }
+        }
     }
 
     private static void Complete(Step step, State.CallbackState callback, Callback.Types.Nexus nexus, NexusCompletion completion)

@@ -103,7 +103,7 @@ internal sealed record FollowingRun
             attributes.ParentInitiatedEventId = parent.InitiatedEventId;
         }
 
-        foreach (var callback in s.Callbacks)
+        foreach (var callback in s.Callbacks.Where(static callback => callback.UpdateId.Length == 0))
         {
             attributes.CompletionCallbacks.Add(Callback.Parser.ParseFrom(callback.Callback));
         }

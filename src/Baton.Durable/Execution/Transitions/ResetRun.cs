@@ -90,7 +90,7 @@ internal static class ResetRun
         {
             var copy = item.Clone();
             run.Append(step, copy);
-            StateRebuild.Apply(run, copy, step.Now);
+            StateRebuild.Apply(step, run, copy);
         }
 
         return run;

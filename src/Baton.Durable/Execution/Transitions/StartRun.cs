@@ -51,17 +51,7 @@ internal static class StartRun
         };
         started.Links.AddRange(extras.Links);
         run.Append(step, started);
-        foreach (var callback in attributes.CompletionCallbacks)
-        {
-            run.S.Callbacks.Add(new State.CallbackState
-            {
-                Callback = callback.ToByteString(),
-                RequestId = extras.RequestId,
-                RegistrationTime = step.Now,
-                State = (int)Temporalio.Api.Enums.V1.CallbackState.Standby,
-            });
-        }
-
+        DeliverCallbacks.Add(step, run.S.Callbacks, attributes.CompletionCallbacks, extras.RequestId);
         if (!extras.WithoutFirstTask)
         {
             ScheduleWorkflowTask.Ensure(step, run);

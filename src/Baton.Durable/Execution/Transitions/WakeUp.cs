@@ -10,9 +10,9 @@ internal static class WakeUp
     public static void Apply(Step step, WorkflowRun run)
     {
         var s = run.S;
+        DeliverCallbacks.Wake(step, run);
         if (!run.IsRunning)
         {
-            DeliverCallbacks.Wake(step, run);
             return;
         }
 
