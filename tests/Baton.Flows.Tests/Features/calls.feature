@@ -487,7 +487,7 @@ Feature: Calls
     ann
     """
 
-  Scenario: grpc is not carried out, and says so
+  Scenario: a proto file that flows may not read faults
     Given a workflow with definition:
     """yaml
     document: { dsl: 1.0.3, namespace: tests, name: grpc, version: 1.0.0 }
@@ -497,5 +497,5 @@ Feature: Calls
     When the workflow is executed
     Then the workflow should fault with error:
     """yaml
-    { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/greet }
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403, instance: /do/0/greet }
     """
