@@ -4,6 +4,7 @@ using Baton.Durable.Engine;
 using Baton.Durable.Execution;
 using Baton.Durable.Hosting;
 using Baton.Durable.Nexus;
+using Baton.Durable.Rules;
 using Baton.Durable.Schedules;
 using Baton.Durable.Services;
 using Baton.Durable.State;
@@ -79,8 +80,10 @@ internal static class DurableComposition
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
             new DeploymentHandler(engine),
+            new OlderDeploymentHandler(engine),
             new BuildIdHandler(engine),
             new BatchHandler(engine, batches),
+            new WorkflowRuleHandler(engine),
         ];
         object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
@@ -116,6 +119,7 @@ internal static class DurableComposition
         PendingNexusOperations = limits.Pending,
         UpdatesInFlight = limits.UpdatesInFlight,
         UpdatesTotal = limits.UpdatesTotal,
+        ReportedTaskProblems = limits.ReportedTaskProblems,
     };
 
     private static Task<bool> CreateNamespacesAsync(DurableEngine engine, DurableServerOptions options) => engine.Run(step =>

@@ -222,6 +222,11 @@ public sealed record DurableLimits
     /// <summary>Updates of one run in all. Default 2,000.</summary>
     public int UpdatesTotal { get; init; } = 2_000;
 
+    /// <summary>
+    /// From so many workflow tasks in a row that failed or timed out, a run carries the search attribute TemporalReportedProblems. Default 5, 0 for never.
+    /// </summary>
+    public int ReportedTaskProblems { get; init; } = 5;
+
     /// <summary>Characters of an id, a type or the name of a task queue. Default 1,000.</summary>
     public int IdLength { get; init; } = 1_000;
 

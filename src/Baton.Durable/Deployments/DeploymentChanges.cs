@@ -1,6 +1,8 @@
 using Baton.Durable.Engine;
 using Baton.Durable.Hosting;
 using Baton.Durable.State;
+using Google.Protobuf;
+using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 
 namespace Baton.Durable.Deployments;
@@ -172,6 +174,19 @@ internal static class DeploymentChanges
         }
 
         step.Core.Deployments.Put(step, state);
+    }
+
+    public static void UpdateMetadata(DeploymentVersionState copy, IEnumerable<KeyValuePair<string, Payload>> upsert, IEnumerable<string> remove)
+    {
+        foreach (var name in remove)
+        {
+            copy.Metadata.Remove(name);
+        }
+
+        foreach (var (name, payload) in upsert)
+        {
+            copy.Metadata[name] = payload.ToByteString();
+        }
     }
 
     /// <summary>A run is being pinned to a version by hand: if that was drained, it is no longer.</summary>

@@ -3,6 +3,7 @@ using Baton.Durable.Deployments;
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
 using Baton.Durable.Nexus;
+using Baton.Durable.Rules;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -79,6 +80,8 @@ internal sealed class EngineCore
 
     public BuildIdRegistry BuildIds { get; }
 
+    public WorkflowRules Rules { get; } = new();
+
     public Batch Batch { get; private set; } = new();
 
     /// <summary>What happens at an instant for somebody who waits in memory: sleepers of a time-skipping server, queries that look for another worker.</summary>
@@ -108,6 +111,7 @@ internal sealed class EngineCore
         Namespaces.Load(store.Documents);
         Deployments.Load(store.Documents);
         BuildIds.Load(store.Documents);
+        Rules.Load(store.Documents, Namespaces);
         Matcher.LoadConfigs(store.Documents);
         Endpoints.Load(store.Documents);
         Loaded?.Invoke(store.Documents);

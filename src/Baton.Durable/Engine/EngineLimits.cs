@@ -31,6 +31,9 @@ internal sealed record EngineLimits
 
     public int Callbacks { get; init; } = 2000;
 
+    /// <summary>From so many workflow tasks in a row that failed or timed out, a run is marked; 0 for never.</summary>
+    public int ReportedTaskProblems { get; init; } = 5;
+
     /// <summary>How long a sticky queue may go without a poll before its worker counts as gone.</summary>
     public TimeSpan StickyPollAge { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -23,7 +23,7 @@ internal sealed class ActivityPoller(QueueKey queue, string identity, Reply<Poll
             || activity.Attempt != task.Attempt
             || activity.Stamp != task.Stamp
             || activity.AttemptScheduledTime > step.Now
-            || (owner is WorkflowRun workflow && !Versioning.MayTakeActivity(step, workflow, this)))
+            || (owner is WorkflowRun workflow && !(Versioning.MayTakeActivity(step, workflow, this) && step.Core.Rules.MayStart(step, workflow, activity))))
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using Baton.Durable.BuildIds;
+using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Visibility;
 using Temporalio.Api.Enums.V1;
 
@@ -9,6 +10,11 @@ internal static class SystemAttributes
 {
     public static void Add(WorkflowRun run, Dictionary<string, AttributeValue> values)
     {
+        if (FailWorkflowTask.IsReported(run))
+        {
+            values["TemporalReportedProblems"] = Keywords([$"category={run.S.TaskProblem.Category}", $"cause={run.S.TaskProblem.Cause}"]);
+        }
+
         if (BuildIdUses.Attribute(run) is { Count: > 0 } buildIds)
         {
             values["BuildIds"] = Keywords(buildIds);

@@ -63,6 +63,7 @@ internal static class NexusContent
     public static HttpContent OfStarted(string token) => Json(writer =>
     {
         writer.WriteStartObject();
+        writer.WriteString("id", token);
         writer.WriteString("token", token);
         writer.WriteString("state", "running");
         writer.WriteEndObject();

@@ -35,6 +35,9 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
         {
             endpoints.MapPost(route, context => ServeAsync(context, keys, StartAsync));
             endpoints.MapPost(route + "/cancel", context => ServeAsync(context, keys, CancelAsync));
+
+            // Clients of before there were tokens.
+            endpoints.MapPost(route + "/{token}/cancel", context => ServeAsync(context, keys, CancelAsync));
         }
 
         foreach (var route in new[] { "/nexus/callback", "/namespaces/{namespace}/nexus/callback" })
@@ -113,7 +116,9 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
     private async Task CancelAsync(HttpContext context)
     {
         var request = NewRequest(context, out var timeout);
-        var token = Header(context, NexusWire.OperationToken) is { Length: > 0 } header ? header : context.Request.Query["token"].ToString();
+        var token = Header(context, NexusWire.OperationToken) is { Length: > 0 } header ? header
+            : Route(context, "token") is { Length: > 0 } segment ? segment
+            : context.Request.Query["token"].ToString();
         if (token.Length == 0)
         {
             throw new RefusedException("BAD_REQUEST", "operation token not set: it comes in the header Nexus-Operation-Token, or as the query parameter token");

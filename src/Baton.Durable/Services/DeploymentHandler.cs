@@ -238,16 +238,7 @@ internal sealed class DeploymentHandler(DurableEngine engine) : HandlerBase(engi
             FindVersion(step, space, version);
             var state = Find(step, space, version.Deployment).Clone();
             var found = state.Versions[version.BuildId];
-            foreach (var name in request.RemoveEntries)
-            {
-                found.Metadata.Remove(name);
-            }
-
-            foreach (var (name, payload) in request.UpsertEntries)
-            {
-                found.Metadata[name] = payload.ToByteString();
-            }
-
+            DeploymentChanges.UpdateMetadata(found, request.UpsertEntries, request.RemoveEntries);
             found.LastModifier = request.Identity;
             step.Core.Deployments.Put(step, state);
             return new UpdateWorkerDeploymentVersionMetadataResponse { Metadata = DeploymentView.Metadata(found) };
@@ -317,7 +308,7 @@ internal sealed class DeploymentHandler(DurableEngine engine) : HandlerBase(engi
         return state;
     }
 
-    private static void RequireManager(DeploymentState state, string identity)
+    public static void RequireManager(DeploymentState state, string identity)
     {
         if (state.Manager.Length > 0 && state.Manager != identity)
         {

@@ -163,8 +163,15 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
             info.PauseInfo = new PendingActivityInfo.Types.PauseInfo
             {
                 PauseTime = Instant.ToTimestamp(activity.PauseTime),
-                Manual = new() { Identity = activity.PauseIdentity, Reason = activity.PauseReason },
             };
+            if (activity.PauseRuleId.Length > 0)
+            {
+                info.PauseInfo.Rule = new() { RuleId = activity.PauseRuleId, Identity = activity.PauseIdentity, Reason = activity.PauseReason };
+            }
+            else
+            {
+                info.PauseInfo.Manual = new() { Identity = activity.PauseIdentity, Reason = activity.PauseReason };
+            }
         }
 
         return info;

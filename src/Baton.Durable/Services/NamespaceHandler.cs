@@ -142,6 +142,10 @@ internal sealed class NamespaceHandler(DurableEngine engine) : HandlerBase(engin
                 StandaloneNexusOperation = true,
                 WorkerHeartbeats = true,
                 WorkerPollCompleteOnShutdown = true,
+                PollerAutoscaling = true,
+                ReportedProblemsSearchAttribute = true,
+                WorkflowPause = true,
+                WorkflowUpdateCallbacks = true,
             },
             Limits = new() { BlobSizeLimitError = Limits.BlobSize, MemoSizeLimitError = Limits.MemoSize },
         };

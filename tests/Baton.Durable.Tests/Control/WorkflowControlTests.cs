@@ -7,6 +7,27 @@ namespace Baton.Durable.Tests.Control;
 public sealed class WorkflowControlTests
 {
     [Fact]
+    public async Task A_workflow_whose_tasks_fail_again_and_again_is_marked_until_one_succeeds()
+    {
+        await using var server = await DurableServer.StartAsync(new() { Limits = new() { ReportedTaskProblems = 2 } });
+        var raw = await RawWorkflow.ConnectAsync(server);
+        await raw.StartAsync("w");
+        await FailAsync();
+        Assert.Equal(0, await CountAsync());
+        await FailAsync();
+        Assert.Equal(1, await CountAsync());
+        await raw.CompleteAsync((await raw.PollAsync()).TaskToken, RawWorkflow.Activity("a"));
+        Assert.Equal(0, await CountAsync());
+
+        async Task FailAsync() => await raw.Service.RespondWorkflowTaskFailedAsync(
+            new() { Namespace = "default", TaskToken = (await raw.PollAsync()).TaskToken, Cause = WorkflowTaskFailedCause.NonDeterministicError });
+        async Task<long> CountAsync() => (await raw.Service.CountWorkflowExecutionsAsync(new()
+        {
+            Namespace = "default", Query = "TemporalReportedProblems IN ('category=WorkflowTaskFailed', 'cause=WorkflowTaskFailedCauseNonDeterministicError')",
+        })).Count;
+    }
+
+    [Fact]
     public async Task A_paused_workflow_takes_signals_but_no_worker_gets_its_tasks()
     {
         await using var server = await DurableServer.StartAsync();

@@ -39,6 +39,47 @@ public sealed class DeploymentTests
     }
 
     [Fact]
+    public async Task The_older_calls_show_and_change_the_same_versions()
+    {
+#pragma warning disable CS0612 // They are marked obsolete; the server serves them still.
+        await using var server = await DurableServer.StartAsync();
+        var raw = await RawWorkflow.ConnectAsync(server);
+        await RegisterAsync(raw.Service, "1");
+        var two = raw.Service.PollWorkflowTaskQueueAsync(new()
+        {
+            Namespace = "default", TaskQueue = new() { Name = RawWorkflow.Queue },
+            WorkerVersionCapabilities = new() { UseVersioning = true, BuildId = "2", DeploymentSeriesName = "shop" },
+        });
+        var deployment = new Temporalio.Api.Deployment.V1.Deployment { SeriesName = "shop", BuildId = "1" };
+        Assert.Null((await raw.Service.GetCurrentDeploymentAsync(new() { Namespace = "default", SeriesName = "shop" })).CurrentDeploymentInfo);
+        Assert.Equal(
+            DeploymentReachability.Unreachable, (await raw.Service.GetDeploymentReachabilityAsync(new() { Namespace = "default", Deployment = deployment })).Reachability);
+        var metadata = new Temporalio.Api.Common.V1.Payload { Data = ByteString.CopyFromUtf8("who") };
+        await raw.Service.SetCurrentDeploymentAsync(new()
+        {
+            Namespace = "default", Deployment = deployment, UpdateMetadata = new() { UpsertEntries = { ["owner"] = metadata } },
+        });
+        var described = (await raw.Service.DescribeDeploymentAsync(new() { Namespace = "default", Deployment = deployment })).DeploymentInfo;
+        Assert.True(described.IsCurrent);
+        Assert.Equal(metadata, described.Metadata["owner"]);
+        Assert.Equal("1", (await DescribeAsync(raw)).WorkerDeploymentInfo.RoutingConfig.CurrentDeploymentVersion.BuildId);
+        Assert.Equal(
+            DeploymentReachability.Reachable, (await raw.Service.GetDeploymentReachabilityAsync(new() { Namespace = "default", Deployment = deployment })).Reachability);
+
+        deployment.BuildId = "2";
+        var changed = await raw.Service.SetCurrentDeploymentAsync(new() { Namespace = "default", Deployment = deployment });
+        Assert.Equal("1", changed.PreviousDeploymentInfo.Deployment.BuildId);
+        var first = await raw.Service.ListDeploymentsAsync(new() { Namespace = "default", PageSize = 1 });
+        var second = await raw.Service.ListDeploymentsAsync(new() { Namespace = "default", PageSize = 1, NextPageToken = first.NextPageToken, SeriesName = "shop" });
+        Assert.Equal(("1", "2", true), (first.Deployments[0].Deployment.BuildId, second.Deployments[0].Deployment.BuildId, second.Deployments[0].IsCurrent));
+        await raw.StartAsync("w");
+        Assert.Equal("w", (await two).WorkflowExecution.WorkflowId);
+        deployment.BuildId = "9";
+        Assert.Equal(RpcException.StatusCode.NotFound, await CodeOf(() => raw.Service.DescribeDeploymentAsync(new() { Namespace = "default", Deployment = deployment })));
+#pragma warning restore CS0612
+    }
+
+    [Fact]
     public async Task Changes_need_the_token_of_the_last_change_and_the_manager()
     {
         await using var server = await DurableServer.StartAsync();

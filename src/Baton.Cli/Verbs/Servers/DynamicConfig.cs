@@ -22,6 +22,7 @@ internal static class DynamicConfig
         ["history.maximumSignalsPerExecution"] = (limits, value) => limits with { Signals = value.GetInt32() },
         ["history.maxInFlightUpdates"] = (limits, value) => limits with { UpdatesInFlight = value.GetInt32() },
         ["history.maxTotalUpdates"] = (limits, value) => limits with { UpdatesTotal = value.GetInt32() },
+        ["system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute"] = (limits, value) => limits with { ReportedTaskProblems = value.GetInt32() },
         ["matching.longPollExpirationInterval"] = (limits, value) => limits with { LongPoll = Duration(value.GetString() ?? "") },
     };
 

@@ -94,7 +94,8 @@ internal static class ScheduleActivityTask
         };
         activity.OriginalOptions = ActivityOptionsCodec.Of(activity).ToByteString();
         run.S.Activities.Add(scheduled.EventId, activity);
-        if (a.RequestEagerExecution && !run.IsPaused && queue == run.S.TaskQueue && batch.EagerActivities.Count < 3)
+        if (a.RequestEagerExecution && !run.IsPaused && queue == run.S.TaskQueue && batch.EagerActivities.Count < 3
+            && batch.Step.Core.Rules.MayStart(batch.Step, run, activity))
         {
             activity.Eager = true;
             batch.EagerActivities.Add(StartActivity.Apply(batch.Step, run, activity, batch.Request.Identity, batch.Request.WorkerInstanceKey, scheduled));

@@ -37,6 +37,7 @@ internal static class ActivityControl
         activity.PauseIdentity = "";
         activity.PauseReason = "";
         activity.PauseRequestId = "";
+        activity.PauseRuleId = "";
         // The number of an attempt that a worker has is part of its token, and stays.
         if (resetAttempts && activity.StartedTime == 0)
         {

@@ -174,7 +174,12 @@ internal static class CompleteWorkflowTask
         }).EventId;
         run.S.WorkflowTask = null;
         run.S.LastCompletedStartedId = task.StartedEventId;
-        run.S.LastWorkflowTaskFailure = Google.Protobuf.ByteString.Empty;
+        if (FailWorkflowTask.IsReported(run))
+        {
+            step.Touch(run, visibility: true);
+        }
+
+        run.S.TaskProblem = null;
         run.S.FirstTaskCompleted = true;
         ResetPointsCodec.Add(step, run, request, batch.CompletedEventId);
     }

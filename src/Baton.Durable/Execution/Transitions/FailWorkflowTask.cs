@@ -12,7 +12,7 @@ internal static class FailWorkflowTask
     public static void Apply(Step step, WorkflowRun run, WorkflowTaskFailedCause cause, Failure? failure, string identity)
     {
         var task = run.S.WorkflowTask!;
-        run.S.LastWorkflowTaskFailure = failure is null ? Google.Protobuf.ByteString.Empty : Google.Protobuf.MessageExtensions.ToByteString(failure);
+        Report(step, run, "WorkflowTaskFailed", $"WorkflowTaskFailedCause{cause}");
         if (task.Kind != WorkflowTaskKind.Transient)
         {
             ScheduleWorkflowTask.Materialize(step, run, task);
@@ -36,6 +36,7 @@ internal static class FailWorkflowTask
     public static void TimeOutStarted(Step step, WorkflowRun run)
     {
         var task = run.S.WorkflowTask!;
+        Report(step, run, "WorkflowTaskTimedOut", $"WorkflowTaskTimedOutCause{TimeoutType.StartToClose}");
         if (task.Kind != WorkflowTaskKind.Transient)
         {
             ScheduleWorkflowTask.Materialize(step, run, task);
@@ -70,6 +71,18 @@ internal static class FailWorkflowTask
         {
             step.TouchVolatile(run);
         }
+    }
+
+    /// <summary>A run whose tasks fail again and again can be found by a search attribute, until a task succeeds.</summary>
+    public static bool IsReported(WorkflowRun run) => run.Core.Limits.ReportedTaskProblems is > 0 and var limit && run.S.TaskProblem?.Count >= limit;
+
+    private static void Report(Step step, WorkflowRun run, string category, string cause)
+    {
+        var problem = run.S.TaskProblem ??= new TaskProblemState();
+        var changed = (problem.Category, problem.Cause) != (category, cause);
+        problem.Count++;
+        (problem.Category, problem.Cause) = (category, cause);
+        step.Touch(run, visibility: IsReported(run) && (changed || problem.Count == run.Core.Limits.ReportedTaskProblems));
     }
 
     private static void AppendTimedOut(Step step, WorkflowRun run, WorkflowTaskState task, TimeoutType type) =>
