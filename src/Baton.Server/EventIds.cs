@@ -15,6 +15,10 @@ internal static class EventIds
     // Http
     public const int UnforeseenFailure = 1200;
 
+    // Telemetry
+    public const int SpansDropped = 1800;
+    public const int SpansNotWritten = 1801;
+
     // Audit and Secrets
     public const int AuditBroken = 1500;
     public const int AuditPruned = 1501;

@@ -14,9 +14,6 @@ namespace Baton.Flows.Telemetry;
 /// </summary>
 internal sealed record DerivedSpan(string Name, ActivityContext Context, ActivitySpanId? Parent, DateTimeOffset Start)
 {
-    /// <summary>Marks a span whose end is still to come; it is recorded again under the same id when it ends.</summary>
-    public const string Open = "baton.open";
-
     /// <summary>A trace for what was started without one.</summary>
     public static ActivityTraceId TraceIdOf(string seed) => ActivityTraceId.CreateFromBytes(Hash(seed)[..16]);
 
@@ -31,7 +28,7 @@ internal sealed record DerivedSpan(string Name, ActivityContext Context, Activit
     }
 
     /// <summary>Records the span as open: those who keep spans show it until it is recorded again with its end.</summary>
-    public void Begin(IEnumerable<KeyValuePair<string, object?>> tags) => Record(Start, tags.Append(new(Open, true)), null, null);
+    public void Begin(IEnumerable<KeyValuePair<string, object?>> tags) => Record(Start, tags.Append(new(FlowTelemetry.Open, true)), null, null);
 
     /// <param name="failure">What went wrong; null if nothing did.</param>
     public void End(DateTimeOffset end, IEnumerable<KeyValuePair<string, object?>> tags, string? failure, ActivityContext? link = null) =>

@@ -8,6 +8,9 @@ public static class FlowTelemetry
 {
     public const string Name = "Baton.Flows";
 
+    /// <summary>Attribute of a span whose end is still to come; it is recorded again under the same id when it ends.</summary>
+    public const string Open = "baton.open";
+
     internal static readonly ActivitySource Source = new(Name);
 
     private static readonly Meter Meter = new(Name);

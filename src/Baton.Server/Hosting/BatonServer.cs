@@ -1,17 +1,17 @@
-using System.Net;
 using Baton.Durable;
 using Baton.Server.Audit;
 using Baton.Server.Control;
 using Baton.Server.Data;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
 using Baton.Server.Settings;
+using Baton.Server.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -103,37 +103,13 @@ public sealed class BatonServer : IAsyncDisposable
     private static WebApplication Build(BatonServerOptions options, string temporalAddress)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "Baton.Server" });
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listen(kestrel, options.Settings.Http));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listening.Configure(kestrel, options.Settings, options.Time));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddBaton(options, temporalAddress);
         var app = builder.Build();
+        app.Services.UseOtlpLogging(options.Loggers);
         app.MapBaton();
         return app;
-    }
-
-    private static void Listen(KestrelServerOptions kestrel, HttpSettings settings)
-    {
-        kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = settings.MaxRequestBytes;
-        void Scheme(ListenOptions listen)
-        {
-            if (settings.Url.Scheme == Uri.UriSchemeHttps)
-            {
-                listen.UseHttps();
-            }
-        }
-        if (IPAddress.TryParse(settings.Url.Host.Trim('[', ']'), out var address))
-        {
-            kestrel.Listen(address, settings.Url.Port, Scheme);
-        }
-        else if (settings.Url.Host == "localhost")
-        {
-            kestrel.ListenLocalhost(settings.Url.Port, Scheme);
-        }
-        else
-        {
-            kestrel.ListenAnyIP(settings.Url.Port, Scheme);
-        }
     }
 
     private static async Task StartHttpAsync(WebApplication app, HttpSettings settings, CancellationToken cancel)

@@ -6,6 +6,8 @@ using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
 using Baton.Server.Secrets;
+using Baton.Server.Telemetry;
+using Baton.Server.Telemetry.Health;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,13 +33,16 @@ internal static class ServerComposition
             ApiKey = settings.Temporal.ApiKey,
             Tls = settings.Temporal.Tls ? new() : null,
             LoggerFactory = options.Loggers,
-            Interceptors = [new TracingInterceptor()],
+            Interceptors = [new TracingInterceptor(settings.Otlp.Sampling)],
         }));
         services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<Problems>();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
 
+        services.AddTelemetry(settings);
+        services.AddHealth();
+        services.AddTrustedProxies(settings.Http);
         services.AddData(settings.Database, options.Folder.Path);
         services.AddKeys(settings.Secrets, options.Folder);
         services.AddAudit();
@@ -46,13 +51,18 @@ internal static class ServerComposition
 
     public static void MapBaton(this WebApplication app)
     {
+        app.UseForwardedHeaders();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.UseAuthentication();
         app.UseAuthorization();
 
+        app.MapHealth();
+        app.MapTelemetry();
+
         var api = app.MapGroup("/api/v1");
         api.MapProcesses();
         api.MapAudit();
+        api.MapTraces();
     }
 }

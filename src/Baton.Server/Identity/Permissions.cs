@@ -10,6 +10,9 @@ public static class Permissions
     public const string RunsControl = "runs.control";
     public const string ProcessesRead = "processes.read";
     public const string ProcessesControl = "processes.control";
+    public const string TracesRead = "traces.read";
+    public const string TracesWrite = "traces.write";
+    public const string MetricsRead = "metrics.read";
     public const string AuditRead = "audit.read";
 
     public static IReadOnlyList<string> All { get; } =
@@ -29,6 +32,8 @@ public static class Roles
         Permissions.FlowsRead,
         Permissions.RunsRead,
         Permissions.ProcessesRead,
+        Permissions.TracesRead,
+        Permissions.MetricsRead,
     ];
 
     private static readonly string[] Operating =
@@ -36,6 +41,7 @@ public static class Roles
         Permissions.RunsStart,
         Permissions.RunsControl,
         Permissions.ProcessesControl,
+        Permissions.TracesWrite,
     ];
 
     private static readonly string[] Approving =

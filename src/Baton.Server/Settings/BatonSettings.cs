@@ -1,3 +1,6 @@
+using Baton.Server.Http;
+using Baton.Server.Telemetry;
+
 namespace Baton.Server.Settings;
 
 /// <summary>
@@ -13,6 +16,10 @@ public sealed class BatonSettings
     public DatabaseSettings Database { get; init; } = new();
 
     public FlowSettings Flows { get; init; } = new();
+
+    public OtlpSettings Otlp { get; init; } = new();
+
+    public TraceSettings Traces { get; init; } = new();
 
     public SecretSettings Secrets { get; init; } = new();
 
@@ -45,6 +52,15 @@ public sealed class HttpSettings : ICheckedSettings
     [Setting("Address that people reach the server by, for links that it sends; default: Url.")]
     public Uri? PublicUrl { get; init; }
 
+    [Setting("PEM file of the certificate and its chain, for https. It is read again when it changes.")]
+    public string? CertificatePath { get; init; }
+
+    [Setting("PEM file of the certificate's key; default: the certificate's own file.")]
+    public string? KeyPath { get; init; }
+
+    [Setting("Proxies, as addresses or networks such as 10.0.0.0/8, that are believed in their X-Forwarded headers; none by default.")]
+    public IReadOnlyList<string> TrustedProxies { get; init; } = [];
+
     [Setting("Bytes that a request body may have, 1 KiB to 1 GiB.")]
     public long MaxRequestBytes { get; init; } = 10 * 1024 * 1024;
 
@@ -53,6 +69,18 @@ public sealed class HttpSettings : ICheckedSettings
         if (Url.Scheme is not ("http" or "https"))
         {
             yield return (nameof(Url), "must be an http or https address");
+        }
+        if (Url.Scheme == Uri.UriSchemeHttps != (CertificatePath is not null))
+        {
+            yield return (nameof(CertificatePath), "is needed for an https address, and for no other");
+        }
+        foreach (var proxy in TrustedProxies.Where(proxy => Listening.NetworkOf(proxy) is null))
+        {
+            yield return (nameof(TrustedProxies), $"'{proxy}' is neither an address nor a network such as 10.0.0.0/8");
+        }
+        foreach (var (name, path) in new[] { (nameof(CertificatePath), CertificatePath), (nameof(KeyPath), KeyPath) }.Where(file => file.Item2 is { } path && !File.Exists(path)))
+        {
+            yield return (name, $"there is no file {path}");
         }
         if (MaxRequestBytes is < 1024 or > 1024L * 1024 * 1024)
         {

@@ -76,7 +76,7 @@ public sealed class TracingTests : IClassFixture<DurableFixture>, IDisposable
             await second.ExecuteAsync(async () => await handle.GetResultAsync<Temporalio.Converters.RawValue>());
         }
 
-        var trace = spans.Where(span => span.TraceId == root.TraceId && span.GetTagItem(DerivedSpan.Open) is null).ToList();
+        var trace = spans.Where(span => span.TraceId == root.TraceId && span.GetTagItem(FlowTelemetry.Open) is null).ToList();
         Assert.Equal(trace.Count, trace.Select(span => span.SpanId).Distinct().Count());
         var run = Assert.Single(trace, span => span.OperationName == "RunWorkflow:BatonFlow");
         Assert.Equal(Find("StartWorkflow:BatonFlow").SpanId, run.ParentSpanId);
@@ -106,7 +106,7 @@ public sealed class TracingTests : IClassFixture<DurableFixture>, IDisposable
         // As a schedule or another tool starts it: without our header.
         await worker.ExecuteAsync(async () => await (await durable.Client.StartWorkflowAsync((PlainWorkflow plain) => plain.RunAsync(), new(id, queue))).GetResultAsync());
 
-        var mine = spans.Where(span => (string?)span.GetTagItem("temporalWorkflowID") == id && span.GetTagItem(DerivedSpan.Open) is null).ToList();
+        var mine = spans.Where(span => (string?)span.GetTagItem("temporalWorkflowID") == id && span.GetTagItem(FlowTelemetry.Open) is null).ToList();
         var run = Assert.Single(mine, span => span.OperationName == "RunWorkflow:PlainWorkflow");
         Assert.Equal(default, run.ParentSpanId);
         var attempts = mine.Where(span => span.OperationName == "RunActivity:FailOnce").OrderBy(span => (int)span.GetTagItem("temporal.attempt")!).ToList();
@@ -124,7 +124,7 @@ public sealed class TracingTests : IClassFixture<DurableFixture>, IDisposable
         await worker.ExecuteAsync(async () => await (await client.StartWorkflowAsync((ChainWorkflow chain) => chain.RunAsync(1), new(queue, queue))).GetResultAsync());
 
         var start = Assert.Single(spans, span => span.TraceId == signal.TraceId && span.OperationName == "StartWorkflow:ChainWorkflow");
-        var runs = spans.Where(span => span.OperationName == "RunWorkflow:ChainWorkflow" && span.ParentSpanId == start.SpanId && span.GetTagItem(DerivedSpan.Open) is null).ToList();
+        var runs = spans.Where(span => span.OperationName == "RunWorkflow:ChainWorkflow" && span.ParentSpanId == start.SpanId && span.GetTagItem(FlowTelemetry.Open) is null).ToList();
         Assert.Equal(["continued_as_new", "completed"], runs.OrderBy(span => span.StartTimeUtc).Select(span => span.GetTagItem("baton.outcome")));
     }
 
