@@ -11,9 +11,11 @@ public sealed class JqProgram
     private readonly IReadOnlyDictionary<string, int> _globals;
     private readonly bool _isDeterministic;
 
-    private JqProgram(string text, Node root, IReadOnlyDictionary<string, int> globals, bool isDeterministic)
+    private JqProgram(string text, Ast? body, Node root, IReadOnlyDictionary<string, int> globals, bool isDeterministic)
     {
         Text = text;
+        IsSelection = body is null || InputUse.IsSelection(body);
+        ReadsInput = body is null || InputUse.ReadsInput(body);
         _root = root;
         _globals = globals;
         _isDeterministic = isDeterministic;
@@ -21,6 +23,12 @@ public sealed class JqProgram
 
     /// <summary>The text it was parsed from.</summary>
     public string Text { get; }
+
+    /// <summary>True if the program only moves values: it picks parts by fixed paths and puts them together, and computes nothing.</summary>
+    public bool IsSelection { get; }
+
+    /// <summary>False if its outputs depend on its variables only. Told from the syntax: true where that leaves a doubt.</summary>
+    public bool ReadsInput { get; }
 
     /// <summary>Parses and checks a program: syntax, undefined functions and variables, and what the options refuse.</summary>
     /// <exception cref="JqSyntaxException">The first fault in syntax, or every fault in names.</exception>
@@ -35,8 +43,9 @@ public sealed class JqProgram
         }
 
         var compiler = new Compiler(source, options);
-        var root = compiler.CompileProgram(Parser.Parse(source));
-        return new(filter, root, compiler.Globals, options.Deterministic);
+        var module = Parser.Parse(source);
+        var root = compiler.CompileProgram(module);
+        return new(filter, module.Functions.Count == 0 ? module.Body : new FormatAst(default, ""), root, compiler.Globals, options.Deterministic);
     }
 
     /// <summary>Evaluates lazily: work is done as outputs are asked for. Each enumeration starts anew.</summary>

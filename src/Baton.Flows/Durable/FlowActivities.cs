@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Baton.Flows.Calls;
+using Baton.Flows.Expressions;
 using Baton.Flows.Functions;
 using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
@@ -56,7 +58,7 @@ internal sealed partial class FlowActivities : IDisposable
     }
 
     public IEnumerable<ActivityDefinition> Definitions() =>
-        _handlers.Keys.Concat(["function", "withdraw", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve"])
+        _handlers.Keys.Concat(["function", "withdraw", "emit", "lifecycle", "secrets", "subscribe", "unsubscribe", "resolve", "evaluate", "validate", "load"])
             .Select(kind => ActivityDefinition.Create(NameOf(kind), typeof(Task<RawValue>), [typeof(FlowCall)], 1, parameters => RunAsync((FlowCall)parameters[0]!)));
 
     /// <summary>Runs one call with a heartbeat, so that a lost worker is noticed and a cancellation arrives.</summary>
@@ -88,8 +90,19 @@ internal sealed partial class FlowActivities : IDisposable
         }
     }
 
+    /// <summary>Runs one call with large values put back into its arguments, and taken out of its result but where the interpreter reads that itself.</summary>
     /// <param name="callId">See <see cref="FlowFunctionCall.CallId"/>.</param>
     internal async Task<FlowAnswer> CallAsync(FlowCall call, string callId, Action heartbeat, CancellationToken cancellationToken)
+    {
+        if (call.Kind != "lifecycle")
+        {
+            call = call with { Arguments = await LargeValues.LoadAsync(call.Arguments, _host.Blobs, cancellationToken) };
+        }
+        var answer = await CallLoadedAsync(call, callId, heartbeat, cancellationToken);
+        return call.Kind is "load" or "fetch" or "resolve" or "validate" or "secrets" ? answer : answer with { Value = await LargeValues.StoreAsync(answer.Value, _host.Blobs, cancellationToken) };
+    }
+
+    private async Task<FlowAnswer> CallLoadedAsync(FlowCall call, string callId, Action heartbeat, CancellationToken cancellationToken)
     {
         var used = new List<KeyValuePair<string, string>>();
         var lookup = await ResolveAsync(call, cancellationToken);
@@ -133,6 +146,12 @@ internal sealed partial class FlowActivities : IDisposable
             case "unsubscribe":
                 await _host.Events.UnsubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);
                 return JqValue.Null;
+            case "load":
+                return call.Arguments;
+            case "evaluate":
+                return Evaluate(call.Arguments);
+            case "validate":
+                return JqValue.FromArray(JsonSchema.Parse(call.Arguments["schema"]).Validate(call.Arguments["value"]).Select(p => (JqValue)p.ToString()));
             case "secrets":
                 return await ShapesAsync(call, cancellationToken);
             case "resolve":
@@ -145,6 +164,23 @@ internal sealed partial class FlowActivities : IDisposable
     }
 
     private IFlowFunction Function(string key) => _functions.Find(key) ?? throw new FlowFaultException(FlowErrors.Configuration($"The catalogue has no function '{key}'."));
+
+    /// <summary>Evaluates an expression over large values. Secrets stay the references that they are.</summary>
+    private static JqValue Evaluate(JqValue arguments)
+    {
+        var variables = arguments["variables"].EnumerateObject().ToImmutableDictionary();
+        IExpressionProgram program = arguments["language"].GetString() == nameof(ExpressionLanguage.JavaScript)
+            ? new JavaScriptExpression(arguments["expression"].GetString())
+            : new JqExpression(arguments["expression"].GetString(), [.. variables.Keys], JqExpression.LargeLimits);
+        try
+        {
+            return program.Evaluate(new ExpressionScope(arguments["value"], variables));
+        }
+        catch (ExpressionException error)
+        {
+            throw new FlowFaultException(FlowErrors.Expression(error.Message));
+        }
+    }
 
     private async Task<FlowFunctionResult> CallFunctionAsync(FlowCall call, JqValue arguments, string callId, CancellationToken cancellationToken)
     {

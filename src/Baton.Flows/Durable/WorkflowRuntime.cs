@@ -45,7 +45,7 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
     {
         try
         {
-            if (call.Kind is "secrets" or "lifecycle" or "emit" or "subscribe" or "unsubscribe" || IsQuickFunction(call))
+            if (call.Kind is "secrets" or "lifecycle" or "emit" or "subscribe" or "unsubscribe" or "evaluate" or "validate" or "load" || IsQuickFunction(call))
             {
                 return new(RawValues.Value(await Workflow.ExecuteLocalActivityAsync<RawValue>(FlowActivities.NameOf(call.Kind), [call], new LocalActivityOptions
                 {
@@ -73,6 +73,11 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
         catch (ActivityFailureException error)
         {
             throw Fault(error.InnerException ?? error);
+        }
+        catch (ApplicationFailureException error)
+        {
+            // A local activity's failure comes without the other around it.
+            throw Fault(error);
         }
     }
 

@@ -29,6 +29,11 @@ internal sealed class JavaScriptExpression : IExpressionProgram
         }
     }
 
+    // JavaScript gives undefined for a member that a string does not have: only the bare variables are safe.
+    public bool IsSelection => _text.StartsWith('$') && _text.All(c => char.IsAsciiLetterOrDigit(c) || c is '$' or '_');
+
+    public bool ReadsInput => _text.Contains("$data", StringComparison.Ordinal);
+
     public JqValue Evaluate(in ExpressionScope scope)
     {
         var engine = new Engine(options =>

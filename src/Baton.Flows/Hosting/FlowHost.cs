@@ -61,6 +61,9 @@ public sealed class FlowHost
 
     public IFlowInbox Inbox { get; init; } = new NoInbox();
 
+    /// <summary>Where values of more than 256 KiB are kept. All workers of a task queue need the same. Default: in memory.</summary>
+    public IFlowBlobs Blobs { get; init; } = new MemoryBlobs();
+
     /// <summary>Functions beside the built-in ones.</summary>
     public IReadOnlyList<IFlowFunction> Functions { get; init; } = [];
 

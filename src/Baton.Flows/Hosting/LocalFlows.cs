@@ -25,10 +25,10 @@ public static class LocalFlows
         using var worker = new FlowWorker(client, host, queue);
         return await worker.ExecuteAsync(async () =>
         {
-            var start = new FlowStart { Definition = flow.Json, Hash = flow.Hash, Input = input, Subscribe = host.Events.NeedsSubscriptions };
+            var start = new FlowStart { Definition = flow.Json, Hash = flow.Hash, Input = await LargeValues.StoreAsync(input, host.Blobs, CancellationToken.None), Subscribe = host.Events.NeedsSubscriptions };
             var handle = await client.StartWorkflowAsync((FlowWorkflow workflow) => workflow.RunAsync(start), new($"{flow.Document.Name}-{Guid.NewGuid():N}", queue));
             await using var stop = cancelled.UnsafeRegister(_ => _ = handle.CancelAsync(), null);
-            var end = EndAsync(handle);
+            var end = EndAsync(handle, host.Blobs);
             if (stepped is not null)
             {
                 await WatchAsync(handle, end, stepped, host.Time);
@@ -37,11 +37,11 @@ public static class LocalFlows
         });
     }
 
-    private static async Task<FlowResult> EndAsync(WorkflowHandle<FlowWorkflow, RawValue> handle)
+    private static async Task<FlowResult> EndAsync(WorkflowHandle<FlowWorkflow, RawValue> handle, IFlowBlobs blobs)
     {
         try
         {
-            return new FlowResult("completed", RawValues.Value(await handle.GetResultAsync()), null, handle.Id);
+            return new FlowResult("completed", await LargeValues.LoadAsync(RawValues.Value(await handle.GetResultAsync()), blobs, CancellationToken.None), null, handle.Id);
         }
         catch (WorkflowFailedException error) when (error.InnerException is CanceledFailureException)
         {

@@ -12,7 +12,12 @@ internal sealed partial class FlowInterpreter
         var at = position.Child("loop");
         if (!at.Started)
         {
-            at.Items = Evaluated(loop.Pointer, () => loop.In.Evaluate(Scope(state.Input, locals, state)));
+            at.Items = await EvaluatedAsync(loop.Pointer, () => loop.In.Evaluate(Scope(state.Input, locals, state)), cancellationToken);
+            if (LargeValues.IsReference(at.Items))
+            {
+                // The items are needed one by one anyway, and so they come into the history.
+                at.Items = await LoadAsync(at.Items, loop.Pointer, cancellationToken);
+            }
             if (at.Items.Kind is not (JqKind.Array or JqKind.Null))
             {
                 throw new FlowFaultException(FlowErrors.Expression($"'for.in' gave {at.Items.Kind.ToString().ToLowerInvariant()}, not a list."));
@@ -23,7 +28,7 @@ internal sealed partial class FlowInterpreter
         while (at.Index < at.Items.Count)
         {
             var inner = locals.With(loop.Each, at.Items[at.Index]).With(loop.At, at.Index);
-            if (loop.While is { } condition && !Evaluated(loop.Pointer, () => condition.Evaluate(Scope(at.Data, inner, state)).IsTruthy))
+            if (loop.While is { } condition && !await EvaluatedAsync(loop.Pointer, () => condition.Evaluate(Scope(at.Data, inner, state)).IsTruthy, cancellationToken))
             {
                 break;
             }
@@ -119,7 +124,7 @@ internal sealed partial class FlowInterpreter
             catch (FlowFaultException fault)
             {
                 position.Leave("try");
-                Catch(attempt, fault, state, locals, position);
+                await CatchAsync(attempt, fault, state, locals, position, cancellationToken);
             }
         }
     }
@@ -161,15 +166,12 @@ internal sealed partial class FlowInterpreter
     }
 
     /// <summary>Decides what follows an error: sets the stage to delay or catch, or throws the error on.</summary>
-    private void Catch(TryTask attempt, FlowFaultException fault, TaskState state, Locals locals, FlowPosition position)
+    private async Task CatchAsync(TryTask attempt, FlowFaultException fault, TaskState state, Locals locals, FlowPosition position, CancellationToken cancellationToken)
     {
         var error = fault.Error with { Instance = fault.Error.Instance ?? attempt.Pointer };
         var value = error.ToValue();
         var inner = locals.With("error", value).With(attempt.Catch.As, value);
-        var scope = Scope(state.Input, inner, state);
-        if (!Matches(attempt.Catch, error)
-            || !Holds(attempt.Catch.When, scope, attempt, true)
-            || Holds(attempt.Catch.ExceptWhen, scope, attempt, false))
+        if (!Matches(attempt.Catch, error) || !await HoldsAsync(attempt.Catch.When, true) || await HoldsAsync(attempt.Catch.ExceptWhen, false))
         {
             throw new FlowFaultException(error);
         }
@@ -179,8 +181,8 @@ internal sealed partial class FlowInterpreter
             position.Stage = "catch";
             return;
         }
-        if (Holds(policy.When, scope, attempt, true) && !Holds(policy.ExceptWhen, scope, attempt, false)
-            && NextDelay(policy, position, scope, attempt) is { } delay)
+        if (await HoldsAsync(policy.When, true) && !await HoldsAsync(policy.ExceptWhen, false)
+            && NextDelay(policy, position, Scope(state.Input, inner, state), attempt) is { } delay)
         {
             position.Index++;
             position.Until = _runtime.UtcNow + delay;
@@ -192,10 +194,10 @@ internal sealed partial class FlowInterpreter
             throw new FlowFaultException(error);
         }
         position.Stage = "catch";
-    }
 
-    private static bool Holds(FlowExpression? condition, ExpressionScope scope, TryTask attempt, bool absent) =>
-        condition is null ? absent : Evaluated(attempt.Pointer, () => condition.Evaluate(scope).IsTruthy);
+        async ValueTask<bool> HoldsAsync(FlowExpression? condition, bool absent) =>
+            condition is null ? absent : await EvaluatedAsync(attempt.Pointer, () => condition.Evaluate(Scope(state.Input, inner, state)).IsTruthy, cancellationToken);
+    }
 
     private FlowRetryPolicy? RetryPolicy(TryTask attempt) => attempt.Catch.RetryReference is { } name
         ? _flow.Use.Retries.GetValueOrDefault(name) ?? throw new FlowFaultException(FlowErrors.Configuration($"use.retries has no '{name}'."))

@@ -21,10 +21,9 @@ internal sealed partial class FlowInterpreter
         {
             return await CallFunctionAsync(call, state, locals, position, path, cancellationToken);
         }
-        var scope = Scope(state.Input, locals, state);
-        var request = Evaluated(call.Pointer, () => Request(call, scope));
+        var request = await EvaluatedAsync(call.Pointer, () => Request(call, Scope(state.Input, locals, state)), cancellationToken);
         state.Authorization = request.Authentication.IsNull ? JqValue.Null : JqValue.FromObject([new("scheme", Scheme(request.Authentication["scheme"].GetString()))]);
-        var timeout = call.CallTimeout is { } limit ? Evaluated(call.Pointer, () => limit.Evaluate(scope)) : (TimeSpan?)null;
+        var timeout = call.CallTimeout is { } limit ? Evaluated(call.Pointer, () => limit.Evaluate(Scope(state.Input, locals, state))) : (TimeSpan?)null;
         if (call.Subscription is { } subscription)
         {
             return await SubscribeAsync(call, subscription, request, state, locals, position, path, cancellationToken);
@@ -66,7 +65,7 @@ internal sealed partial class FlowInterpreter
         {
             position.Until ??= _runtime.UtcNow + Evaluated(call.Pointer, () => window.Evaluate(Scope(state.Input, locals, state)));
         }
-        while (!Enough())
+        while (!await EnoughAsync())
         {
             await SafePointAsync(locals, cancellationToken);
             var left = position.Until is { } end ? end - _runtime.UtcNow : (TimeSpan?)null;
@@ -77,7 +76,7 @@ internal sealed partial class FlowInterpreter
             {
                 break;
             }
-            if (message.IsNull || (subscription.Filter is { } filter && !Evaluated(call.Pointer, () => filter.Evaluate(Scope(message, locals, state)).IsTruthy)))
+            if (message.IsNull || (subscription.Filter is { } filter && !await EvaluatedAsync(call.Pointer, () => filter.Evaluate(Scope(message, locals, state)).IsTruthy, cancellationToken)))
             {
                 continue;
             }
@@ -105,18 +104,18 @@ internal sealed partial class FlowInterpreter
 
         JqValue Messages() => JqValue.FromArray(consumed.Outputs.Select(o => o.Value));
 
-        bool Enough() =>
+        async ValueTask<bool> EnoughAsync() =>
             (position.Until is { } end && _runtime.UtcNow >= end)
             || (subscription.Amount is { } amount && consumed.Processed >= amount)
-            || (subscription.Until is { } until && Evaluated(call.Pointer, () => until.Evaluate(Scope(Messages(), locals, state)).IsTruthy))
-            || (subscription.While is { } condition && consumed.Processed > 0 && !Evaluated(call.Pointer, () => condition.Evaluate(Scope(Messages(), locals, state)).IsTruthy));
+            || (subscription.Until is { } until && await EvaluatedAsync(call.Pointer, () => until.Evaluate(Scope(Messages(), locals, state)).IsTruthy, cancellationToken))
+            || (subscription.While is { } condition && consumed.Processed > 0 && !await EvaluatedAsync(call.Pointer, () => condition.Evaluate(Scope(Messages(), locals, state)).IsTruthy, cancellationToken));
     }
 
     private static JqValue With(JqValue value, string key, JqValue member) => JqValue.FromObject(value.EnumerateObject().Append(new(key, member)));
 
     private async Task<Step> CallFunctionAsync(CallTask call, TaskState state, Locals locals, FlowPosition position, string path, CancellationToken cancellationToken)
     {
-        var arguments = call.Source.Find("with") is null ? state.Input : Evaluated(call.Pointer, () => call.With.Evaluate(Scope(state.Input, locals, state)));
+        var arguments = call.Source.Find("with") is null ? state.Input : await EvaluatedAsync(call.Pointer, () => call.With.Evaluate(Scope(state.Input, locals, state)), cancellationToken);
         if (!_flow.Use.Functions.TryGetValue(call.Function, out var function))
         {
             var reference = FunctionReference.TryParse(call.Function);
@@ -147,11 +146,13 @@ internal sealed partial class FlowInterpreter
             }
             return await AwaitAsync(function, position.Token, call, path, cancellationToken);
         }
+        // A worker in another language knows nothing of references.
+        arguments = await LoadAsync(arguments, call.Pointer, cancellationToken);
         BuiltInFunctions.CheckActivity(function, arguments);
         _busy++;
         try
         {
-            return await _runtime.RunActivityAsync(arguments, IdempotencyKey(path), cancellationToken);
+            return Met(await _runtime.RunActivityAsync(arguments, IdempotencyKey(path), cancellationToken));
         }
         finally
         {
@@ -190,7 +191,7 @@ internal sealed partial class FlowInterpreter
 
     private async Task<Step> RunProcessAsync(RunTask run, TaskState state, Locals locals, string path, CancellationToken cancellationToken)
     {
-        var properties = Evaluated(run.Pointer, () => run.Properties.Evaluate(Scope(state.Input, locals, state)));
+        var properties = await EvaluatedAsync(run.Pointer, () => run.Properties.Evaluate(Scope(state.Input, locals, state)), cancellationToken);
         if (run.Process == FlowProcess.Workflow)
         {
             var subflow = new SubflowCall(Text(properties["namespace"]) ?? _flow.Document.Namespace, Text(properties["name"])!, Text(properties["version"]) ?? "latest",
@@ -234,7 +235,7 @@ internal sealed partial class FlowInterpreter
         _pure = 0;
         try
         {
-            return await _runtime.RunFlowAsync(subflow, cancellationToken);
+            return Met(await _runtime.RunFlowAsync(subflow, cancellationToken));
         }
         finally
         {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Baton.Flows.Expressions;
 using Baton.Flows.Model;
@@ -16,7 +17,11 @@ internal sealed partial class FlowInterpreter
         new("metadata", JqValue.FromObject([])),
     ]);
 
-    private readonly Dictionary<FlowSchema, JsonSchema> _schemas = [];
+    private static readonly ImmutableDictionary<FlowExpression, JqValue> NoAnswers = ImmutableDictionary<FlowExpression, JqValue>.Empty;
+
+    private readonly Dictionary<FlowSchema, (JsonSchema Schema, JqValue Document)> _schemas = [];
+
+    private ImmutableDictionary<FlowExpression, JqValue> _answers = NoAnswers;
 
     private ExpressionScope Scope(JqValue value, Locals locals, TaskState? task)
     {
@@ -29,7 +34,7 @@ internal sealed partial class FlowInterpreter
         variables["output"] = task?.Output ?? JqValue.Null;
         variables["task"] = locals.Values.TryGetValue(Locals.Extended, out var extended) ? extended : task?.Describe() ?? JqValue.Null;
         variables["authorization"] = task?.Authorization ?? JqValue.Null;
-        return new ExpressionScope(value, variables.ToImmutable());
+        return new ExpressionScope(value, variables.ToImmutable()) { Answers = _carry.Large ? _answers : null };
     }
 
     /// <summary>Evaluates, turning a failure into the language's expression error.</summary>
@@ -45,6 +50,53 @@ internal sealed partial class FlowInterpreter
         }
     }
 
+    /// <summary>Evaluates as <see cref="Evaluated"/> does, and lets activities evaluate what looks into large values.</summary>
+    /// <param name="evaluate">Makes its scope anew each time; called again with the answers of the activities.</param>
+    private async ValueTask<T> EvaluatedAsync<T>(string instance, Func<T> evaluate, CancellationToken cancellationToken)
+    {
+        var answers = NoAnswers;
+        while (true)
+        {
+            LargeValueException large;
+            _answers = answers;
+            try
+            {
+                return evaluate();
+            }
+            catch (LargeValueException error)
+            {
+                large = error;
+            }
+            catch (ExpressionException error)
+            {
+                throw new FlowFaultException(FlowErrors.Expression(error.Message) with { Instance = instance });
+            }
+            finally
+            {
+                _answers = NoAnswers;
+            }
+            var call = new FlowCall("evaluate", JqValue.FromObject(
+            [
+                new("expression", large.Expression.Text),
+                new("language", large.Expression.Language.ToString()),
+                new("value", large.Seen.Value),
+                new("variables", JqValue.FromObject(large.Seen.Variables)),
+            ]));
+            answers = answers.SetItem(large.Expression, await CallAsync(call, instance, $"evaluate:{large.Expression.Pointer}", null, cancellationToken));
+        }
+    }
+
+    /// <summary>The value with its large parts put back: only for what must have them in the history.</summary>
+    private async ValueTask<JqValue> LoadAsync(JqValue value, string instance, CancellationToken cancellationToken) =>
+        _carry.Large && LargeValues.HasReference(value) ? await CallAsync(new FlowCall("load", value), instance, $"load:{instance}", null, cancellationToken) : value;
+
+    /// <summary>Takes notice of large values in what comes in.</summary>
+    private JqValue Met(JqValue value)
+    {
+        _carry.Large = _carry.Large || LargeValues.HasReference(value);
+        return value;
+    }
+
     private async Task ValidateAsync(FlowSchema? definition, JqValue value, string what, string instance, CancellationToken cancellationToken)
     {
         if (definition is null)
@@ -55,9 +107,10 @@ internal sealed partial class FlowInterpreter
         {
             try
             {
-                schema = JsonSchema.Parse(definition.Document is { } inline
+                schema.Document = definition.Document is { } inline
                     ? JqValue.Parse(inline.ToUtf8Json())
-                    : ParseResource(await FetchAsync(definition.Resource!, JqValue.Null, Locals.None, instance, cancellationToken)));
+                    : ParseResource(await FetchAsync(definition.Resource!, JqValue.Null, Locals.None, instance, cancellationToken));
+                schema.Schema = JsonSchema.Parse(schema.Document);
             }
             catch (JsonSchemaException error)
             {
@@ -65,7 +118,9 @@ internal sealed partial class FlowInterpreter
             }
             _schemas[definition] = schema;
         }
-        var problems = schema.Validate(value);
+        var problems = _carry.Large && LargeValues.HasReference(value)
+            ? (await CallAsync(new FlowCall("validate", JqValue.FromObject([new("schema", schema.Document), new("value", value)])), instance, $"validate:{instance}", null, cancellationToken)).EnumerateArray().Select(p => p.GetString()).ToList()
+            : schema.Schema.Validate(value).Select(p => p.ToString()).ToList();
         if (problems.Count > 0)
         {
             throw new FlowFaultException(FlowErrors.Validation($"{what} does not match its schema: {string.Join("; ", problems)}.") with { Instance = instance });
@@ -83,7 +138,7 @@ internal sealed partial class FlowInterpreter
     /// <summary>The text of an external resource; read once per run, and then recorded in its history.</summary>
     private async Task<string> FetchAsync(FlowEndpoint resource, JqValue data, Locals locals, string instance, CancellationToken cancellationToken)
     {
-        var (uri, authentication) = Evaluated(instance, () => Endpoint(resource, Scope(data, locals, null)));
+        var (uri, authentication) = await EvaluatedAsync(instance, () => Endpoint(resource, Scope(data, locals, null)), cancellationToken);
         if (!_fetched.TryGetValue(uri, out var text))
         {
             var call = new FlowCall("fetch", JqValue.FromObject([new("uri", uri)])) { Authentication = authentication };

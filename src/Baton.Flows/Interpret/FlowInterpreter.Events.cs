@@ -33,7 +33,7 @@ internal sealed partial class FlowInterpreter
 
     private async Task<Step> EmitAsync(EmitTask emit, TaskState state, Locals locals, string path, CancellationToken cancellationToken)
     {
-        var given = Evaluated(emit.Pointer, () => emit.Event.Evaluate(Scope(state.Input, locals, state)));
+        var given = await EvaluatedAsync(emit.Pointer, () => emit.Event.Evaluate(Scope(state.Input, locals, state)), cancellationToken);
         var attributes = new List<KeyValuePair<string, JqValue>> { new("specversion", "1.0") };
         AddDefault("id", _runtime.NewId);
         AddDefault("source", () => $"/flows/{_flow.Document.Namespace}/{_flow.Document.Name}");
@@ -115,7 +115,7 @@ internal sealed partial class FlowInterpreter
         var inner = locals.With(iterator.Item, item).With(iterator.At, index);
         var step = await RunListAsync(iterator.Do, item, inner, position.Child("foreach"), $"{path}/foreach[{index}]", cancellationToken);
         position.Leave("foreach");
-        var output = Evaluated(iterator.Pointer, () => iterator.Output?.As?.Evaluate(Scope(step.Output, inner, state)) ?? step.Output);
+        var output = await EvaluatedAsync(iterator.Pointer, () => iterator.Output?.As?.Evaluate(Scope(step.Output, inner, state)) ?? step.Output, cancellationToken);
         await ValidateAsync(iterator.Output?.Schema, output, "The output of foreach", iterator.Pointer, cancellationToken);
         await ExportAsync(iterator.Export, output, inner, state, iterator.Pointer, cancellationToken);
         return step with { Output = output };

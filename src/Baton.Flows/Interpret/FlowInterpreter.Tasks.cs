@@ -19,7 +19,7 @@ internal sealed partial class FlowInterpreter
         position.StartedAt ??= _runtime.UtcNow;
         var state = new TaskState(task, raw, position.StartedAt.Value);
         // 1. A task that is skipped passes its input on, and its 'then' does not apply.
-        if (!resumed && task.If is { } condition && !Evaluated(task.Pointer, () => condition.Evaluate(Scope(raw, locals, state)).IsTruthy))
+        if (!resumed && task.If is { } condition && !await EvaluatedAsync(task.Pointer, () => condition.Evaluate(Scope(raw, locals, state)).IsTruthy, cancellationToken))
         {
             Record(task, "skipped", position);
             return new Step(raw, FlowDirective.Continue);
@@ -37,14 +37,14 @@ internal sealed partial class FlowInterpreter
             if (!resumed)
             {
                 await ValidateAsync(task.Input?.Schema, raw, $"The input of the task '{task.Name}'", task.Pointer, cancellationToken);
-                position.Data = Evaluated(task.Pointer, () => task.Input?.From?.Evaluate(Scope(raw, locals, state)) ?? raw);
+                position.Data = await EvaluatedAsync(task.Pointer, () => task.Input?.From?.Evaluate(Scope(raw, locals, state)) ?? raw, cancellationToken);
             }
             state.Input = position.Data;
             // 3. to 5.
             var result = await ExtendAsync(task, state, locals, position, path, cancellationToken);
             state.RawOutput = result.Output;
             // 6.
-            state.Output = Evaluated(task.Pointer, () => task.Output?.As?.Evaluate(Scope(result.Output, locals, state)) ?? result.Output);
+            state.Output = await EvaluatedAsync(task.Pointer, () => task.Output?.As?.Evaluate(Scope(result.Output, locals, state)) ?? result.Output, cancellationToken);
             await ValidateAsync(task.Output?.Schema, state.Output, $"The output of the task '{task.Name}'", task.Pointer, cancellationToken);
             // 7.
             await ExportAsync(task.Export, state.Output, locals, state, task.Pointer, cancellationToken);
@@ -77,7 +77,7 @@ internal sealed partial class FlowInterpreter
         {
             return;
         }
-        var context = Evaluated(pointer, () => export.As?.Evaluate(Scope(output, locals, state)) ?? _carry.Context);
+        var context = await EvaluatedAsync(pointer, () => export.As?.Evaluate(Scope(output, locals, state)) ?? _carry.Context, cancellationToken);
         await ValidateAsync(export.Schema, context, "The exported context", pointer, cancellationToken);
         _carry.Context = context;
     }
@@ -89,7 +89,14 @@ internal sealed partial class FlowInterpreter
         {
             return await BoundedAsync(task, state, locals, position, path, cancellationToken);
         }
-        var applying = _flow.Use.Extensions.Where(e => Applies(e, task, state, locals)).ToList();
+        var applying = new List<FlowExtension>();
+        foreach (var extension in _flow.Use.Extensions)
+        {
+            if (await AppliesAsync(extension, task, state, locals, cancellationToken))
+            {
+                applying.Add(extension);
+            }
+        }
         var data = state.Input;
         if (position.Stage != "extended")
         {
@@ -143,9 +150,9 @@ internal sealed partial class FlowInterpreter
         }
     }
 
-    private bool Applies(FlowExtension extension, FlowTask task, TaskState state, Locals locals) =>
+    private async ValueTask<bool> AppliesAsync(FlowExtension extension, FlowTask task, TaskState state, Locals locals, CancellationToken cancellationToken) =>
         (extension.Extend == "all" || extension.Extend == task.Kind || (extension.Extend == "composite" && task is DoTask or ForkTask))
-        && (extension.When is null || Evaluated(extension.Pointer, () => extension.When.Evaluate(Scope(state.Input, locals, state)).IsTruthy));
+        && (extension.When is null || await EvaluatedAsync(extension.Pointer, () => extension.When.Evaluate(Scope(state.Input, locals, state)).IsTruthy, cancellationToken));
 
     private static bool IsWithinExtension(FlowTask task) => task.Pointer.StartsWith("/use/extensions/", StringComparison.Ordinal);
 
@@ -169,23 +176,26 @@ internal sealed partial class FlowInterpreter
         ListenTask listen => ListenAsync(listen, state, locals, position, path, cancellationToken),
         RaiseTask raise => throw Raise(raise, state, locals),
         RunTask run => RunProcessAsync(run, state, locals, path, cancellationToken),
-        SetTask set => Task.FromResult(new Step(Evaluated(task.Pointer, () => set.Value.Evaluate(Scope(state.Input, locals, state))), FlowDirective.Continue)),
-        SwitchTask choice => Task.FromResult(new Step(state.Input, Choose(choice, state, locals))),
+        SetTask set => SetAsync(set, state, locals, cancellationToken),
+        SwitchTask choice => ChooseAsync(choice, state, locals, cancellationToken),
         TryTask attempt => TryAsync(attempt, state, locals, position, path, cancellationToken),
         WaitTask wait => WaitAsync(wait, state, locals, position, cancellationToken),
         _ => throw new FlowFaultException(FlowErrors.Configuration($"The task '{task.Name}' is of the unknown kind '{task.Kind}'.")),
     };
 
-    private FlowDirective Choose(SwitchTask choice, TaskState state, Locals locals)
+    private async Task<Step> SetAsync(SetTask set, TaskState state, Locals locals, CancellationToken cancellationToken) =>
+        new(await EvaluatedAsync(set.Pointer, () => set.Value.Evaluate(Scope(state.Input, locals, state)), cancellationToken), FlowDirective.Continue);
+
+    private async Task<Step> ChooseAsync(SwitchTask choice, TaskState state, Locals locals, CancellationToken cancellationToken)
     {
         foreach (var one in choice.Cases)
         {
-            if (one.When is { } when && Evaluated(choice.Pointer, () => when.Evaluate(Scope(state.Input, locals, state)).IsTruthy))
+            if (one.When is { } when && await EvaluatedAsync(choice.Pointer, () => when.Evaluate(Scope(state.Input, locals, state)).IsTruthy, cancellationToken))
             {
-                return one.Then with { IsExplicit = true };
+                return new Step(state.Input, one.Then with { IsExplicit = true });
             }
         }
-        return choice.Cases.FirstOrDefault(c => c.When is null) is { } otherwise ? otherwise.Then with { IsExplicit = true } : FlowDirective.Continue;
+        return new Step(state.Input, choice.Cases.FirstOrDefault(c => c.When is null) is { } otherwise ? otherwise.Then with { IsExplicit = true } : FlowDirective.Continue);
     }
 
     private FlowFaultException Raise(RaiseTask raise, TaskState state, Locals locals)

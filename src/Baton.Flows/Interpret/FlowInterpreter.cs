@@ -48,6 +48,7 @@ internal sealed partial class FlowInterpreter
         _resumed = carry is not null;
         _begun = _resumed;
         _carry = carry ?? new FlowCarry { StartedAt = run.StartedAt, Key = run.Key };
+        _carry.Large |= carry is null && LargeValues.HasReference(run.Input);
         _lifecycle = new LifecycleOutbox(run, runtime);
     }
 
@@ -149,12 +150,12 @@ internal sealed partial class FlowInterpreter
             _begun = true;
             await PrepareSecretsAsync(cancellationToken);
             await ValidateAsync(_flow.Input?.Schema, input, "The input of the flow", "/input", cancellationToken);
-            input = Evaluated("/input/from", () => _flow.Input?.From?.Evaluate(Scope(_run.Input, Locals.None, null)) ?? _run.Input);
+            input = await EvaluatedAsync("/input/from", () => _flow.Input?.From?.Evaluate(Scope(_run.Input, Locals.None, null)) ?? _run.Input, cancellationToken);
             // The language sets the context to the transformed input until a task exports another.
             _carry.Context = input;
         }
         var end = await RunListAsync(_flow.Do, input, Locals.None, position.Child("do"), "/do", cancellationToken);
-        var output = Evaluated("/output/as", () => _flow.Output?.As?.Evaluate(Scope(end.Output, Locals.None, null)) ?? end.Output);
+        var output = await EvaluatedAsync("/output/as", () => _flow.Output?.As?.Evaluate(Scope(end.Output, Locals.None, null)) ?? end.Output, cancellationToken);
         await ValidateAsync(_flow.Output?.Schema, output, "The output of the flow", "/output", cancellationToken);
         return output;
     }
@@ -263,7 +264,9 @@ internal sealed partial class FlowInterpreter
         _pure = 0;
         try
         {
-            return await _runtime.CallAsync(Identify(call, task, path) with { Timeout = timeout }, cancellationToken);
+            var answer = await _runtime.CallAsync(Identify(call, task, path) with { Timeout = timeout }, cancellationToken);
+            Met(answer.Value);
+            return answer;
         }
         finally
         {

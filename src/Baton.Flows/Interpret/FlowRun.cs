@@ -69,6 +69,9 @@ public sealed class FlowCarry
     public DateTimeOffset? Deadline { get; set; }
 
     public int Steps { get; set; }
+
+    /// <summary>Whether the run has met a large value.</summary>
+    public bool Large { get; set; }
 }
 
 /// <summary>The answer to a call whose function promised one.</summary>

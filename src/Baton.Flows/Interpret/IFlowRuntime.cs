@@ -51,7 +51,7 @@ internal readonly record struct FlowAnswer(JqValue Value, string? Token = null);
 internal sealed record FlowPart(FlowTask Task, string Seed, DateTimeOffset StartedAt, int? Attempt = null);
 
 /// <summary>A step that leaves the flow: carried out in an activity, or answered by a fake.</summary>
-/// <param name="Kind">http, openapi, grpc, asyncapi, a2a, mcp, shell, script, container, function, withdraw, emit, lifecycle, fetch, secrets, subscribe, unsubscribe or resolve.</param>
+/// <param name="Kind">http, openapi, grpc, asyncapi, a2a, mcp, shell, script, container, function, withdraw, emit, lifecycle, fetch, secrets, subscribe, unsubscribe, resolve, evaluate, validate or load.</param>
 /// <param name="Arguments">Evaluated arguments; secrets are in it as references only.</param>
 public sealed record FlowCall(string Kind, [property: JsonConverter(typeof(JqValueConverter))] JqValue Arguments)
 {

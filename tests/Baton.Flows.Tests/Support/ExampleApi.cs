@@ -52,6 +52,8 @@ internal static class ExampleApi
         app.MapPost("/echo", async Task<IResult> (HttpContext context) => Results.Text(
             $$"""{"query":"{{context.Request.QueryString.Value!.TrimStart('?')}}","trace":"{{context.Request.Headers["X-Trace"]}}","body":{{await ReadAsync(context)}}}""", "application/json")).RequireHost(Api);
         app.MapGet("/text", () => Results.Text("plain text")).RequireHost(Api);
+        app.MapGet("/large/{kilobytes:int}", (int kilobytes) => Results.Json(new { lines = Enumerable.Range(0, kilobytes).Select(n => new string((char)('a' + (n % 26)), 1000)), count = kilobytes })).RequireHost(Api);
+        app.MapPost("/measure", async Task<IResult> (HttpContext context) => Results.Json(new { length = (await ReadAsync(context)).Length })).RequireHost(Api);
         app.MapGet("/redirect", () => Results.Redirect("/text")).RequireHost(Api);
         app.MapGet("/to-metadata", () => Results.Redirect("http://169.254.169.254/latest/meta-data")).RequireHost(Api);
         app.MapGet("/silent", async (HttpContext context) =>
