@@ -141,7 +141,7 @@ internal sealed class Errands(TemporalClient client, string taskQueue)
     }
 
     /// <summary>Calls until an answer comes; the server may be down in between. A refusal that a restart does not heal is thrown.</summary>
-    private static async Task<T> UntilAnsweredAsync<T>(Func<Task<T>> call)
+    public static async Task<T> UntilAnsweredAsync<T>(Func<Task<T>> call)
     {
         while (true)
         {

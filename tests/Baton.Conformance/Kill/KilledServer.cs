@@ -79,7 +79,7 @@ internal sealed class KilledServer(string executable, string database) : IAsyncD
         }
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
