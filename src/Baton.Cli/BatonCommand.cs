@@ -22,6 +22,7 @@ internal static class BatonCommand
         FunctionNoun.Create(),
         TaskQueueNoun.Create(),
         ProcessNoun.Create(),
+        TaskNoun.Create(),
         ConfigNoun.Create(),
         JqVerb.Create(),
         ExplainVerb.Create(),

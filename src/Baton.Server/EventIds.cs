@@ -23,4 +23,11 @@ internal static class EventIds
     public const int AuditBroken = 1500;
     public const int AuditPruned = 1501;
     public const int AuditPruneFailed = 1502;
+
+    // Tasks
+    public const int TaskMessagesFailed = 1700;
+    public const int TaskMessageUntold = 1701;
+    public const int TaskRunGone = 1702;
+    public const int TaskTimersFailed = 1703;
+    public const int TaskWorkerStopped = 1704;
 }

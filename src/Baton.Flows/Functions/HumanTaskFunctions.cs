@@ -56,7 +56,7 @@ internal sealed class HumanTaskFunction(FlowFunctionDescriptor descriptor, IFlow
           "description":{"type":"string","maxLength":20000,"description":"Markdown."},
           "data":{"description":"What those who decide should see."},
           "form":{"description":"JSON Schema of what is to be filled in.","type":"object"},
-          "candidates":{"$ref":"#/$defs/people","description":"Who may decide. Default: the role approver for an approval, operator for a task."},
+          "candidates":{"$ref":"#/$defs/people","description":"Who may decide. Default: the role approver."},
           "assignee":{"type":"string","minLength":1,"maxLength":200,"description":"The one who shall do it; may release it to the candidates."},
           "priority":{"enum":["low","normal","high","urgent"],"default":"normal"},
           "due":{"$ref":"#/$defs/moment"},

@@ -33,4 +33,11 @@ public static class ErrorCodes
     public const string AuditBroken = "BT4300";
     public const string KeyFileUnusable = "BT4301";
     public const string KeyUnknown = "BT4302";
+
+    public const string FourEyes = "BT4501";
+    public const string NotCandidate = "BT4502";
+    public const string TaskClosed = "BT4503";
+    public const string TaskClaimed = "BT4504";
+    public const string InvalidForm = "BT4505";
+    public const string LinkInvalid = "BT4506";
 }

@@ -6,6 +6,7 @@ using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
 using Baton.Server.Secrets;
+using Baton.Server.Tasks;
 using Baton.Server.Telemetry;
 using Baton.Server.Telemetry.Health;
 using Microsoft.AspNetCore.Builder;
@@ -47,6 +48,7 @@ internal static class ServerComposition
         services.AddKeys(settings.Secrets, options.Folder);
         services.AddAudit();
         services.AddIdentity();
+        services.AddTasks();
     }
 
     public static void MapBaton(this WebApplication app)
@@ -64,5 +66,7 @@ internal static class ServerComposition
         api.MapProcesses();
         api.MapAudit();
         api.MapTraces();
+        api.MapTasks();
+        app.MapTaskLinks();
     }
 }

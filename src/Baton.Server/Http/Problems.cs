@@ -44,9 +44,10 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
     private static int StatusOf(string code) => code switch
     {
         ErrorCodes.NotFound => StatusCodes.Status404NotFound,
-        ErrorCodes.AlreadyExists or ErrorCodes.Refused => StatusCodes.Status409Conflict,
+        ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
         ErrorCodes.Unauthenticated => StatusCodes.Status401Unauthorized,
-        ErrorCodes.Forbidden => StatusCodes.Status403Forbidden,
+        ErrorCodes.Forbidden or ErrorCodes.FourEyes or ErrorCodes.NotCandidate => StatusCodes.Status403Forbidden,
+        ErrorCodes.LinkInvalid => StatusCodes.Status410Gone,
         ErrorCodes.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCodes.ServerUnreachable or ErrorCodes.AuditBroken or ErrorCodes.KeyUnknown => StatusCodes.Status503ServiceUnavailable,
         ErrorCodes.Unexpected => StatusCodes.Status500InternalServerError,

@@ -14,6 +14,10 @@ public static class Permissions
     public const string TracesWrite = "traces.write";
     public const string MetricsRead = "metrics.read";
     public const string AuditRead = "audit.read";
+    public const string TasksRead = "tasks.read";
+    public const string TasksDecide = "tasks.decide";
+    public const string TasksCreate = "tasks.create";
+    public const string TasksAdmin = "tasks.admin";
 
     public static IReadOnlyList<string> All { get; } =
         [.. typeof(Permissions).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!)];
@@ -34,6 +38,7 @@ public static class Roles
         Permissions.ProcessesRead,
         Permissions.TracesRead,
         Permissions.MetricsRead,
+        Permissions.TasksRead,
     ];
 
     private static readonly string[] Operating =
@@ -42,10 +47,12 @@ public static class Roles
         Permissions.RunsControl,
         Permissions.ProcessesControl,
         Permissions.TracesWrite,
+        Permissions.TasksCreate,
     ];
 
     private static readonly string[] Approving =
     [
+        Permissions.TasksDecide,
     ];
 
     public static IReadOnlyDictionary<string, IReadOnlySet<string>> Table { get; } = new Dictionary<string, IReadOnlySet<string>>(StringComparer.Ordinal)

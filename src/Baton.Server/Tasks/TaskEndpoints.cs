@@ -1,0 +1,126 @@
+using System.Security.Claims;
+using System.Text.Json;
+using Baton.Flows.Expressions;
+using Baton.Jq;
+using Baton.Server.Audit;
+using Baton.Server.Errors;
+using Baton.Server.Identity;
+using Baton.Server.Settings;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Baton.Server.Tasks;
+
+/// <summary>/tasks, and the pages behind links.</summary>
+internal static class TaskEndpoints
+{
+    private const int MaxPage = 200;
+    private const int MaxComment = 10_000;
+    private const string Target = "task/{id}";
+
+    public static void MapTasks(this IEndpointRouteBuilder api)
+    {
+        var tasks = api.MapGroup("/tasks").WithTags("Tasks");
+        tasks.MapGet("", ListAsync).RequirePermission(Permissions.TasksRead).WithName("listTasks");
+        tasks.MapGet("/{id:guid}", ShowAsync).RequirePermission(Permissions.TasksRead).WithName("getTask");
+        tasks.MapPost("", CreateAsync).RequirePermission(Permissions.TasksCreate).Audited("task.create", "task").WithName("createTask");
+        Change("approve", (step, actor, body) => step.Decide(actor, TaskVote.Approve, Comment(body.Comment), body.Value));
+        Change("reject", (step, actor, body) => step.Decide(actor, TaskVote.Reject, Comment(body.Comment), body.Value));
+        Change("complete", (step, actor, body) => step.Decide(actor, TaskVote.Complete, Comment(body.Comment), body.Value));
+        Change("claim", (step, actor, _) => step.Claim(actor));
+        Change("release", (step, actor, _) => step.Release(actor));
+        tasks.MapPost("/{id:guid}/delegate", (Guid id, TaskDelegationBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
+            ChangeAsync(store, id, step => step.Delegate(TaskActor.Of(caller), Required(body.To, "to"), Comment(body.Comment)), cancel))
+            .RequirePermission(Permissions.TasksDecide).Audited("task.delegate", Target).WithName("delegateTask");
+        tasks.MapPost("/{id:guid}/comment", (Guid id, TaskCommentBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
+            ChangeAsync(store, id, step => step.Comment(TaskActor.Of(caller), Required(Comment(body.Comment), "comment")), cancel))
+            .RequirePermission(Permissions.TasksDecide).Audited("task.comment", Target).WithName("commentTask");
+        tasks.MapPost("/{id:guid}/cancel", (Guid id, TaskCommentBody? body, Caller caller, TaskStore store, CancellationToken cancel) =>
+            ChangeAsync(store, id, step => step.Cancel(TaskActor.Normal(caller.Name), Comment(body?.Comment)), cancel))
+            .RequirePermission(Permissions.TasksAdmin).Audited("task.cancel", Target).WithName("cancelTask");
+        tasks.MapPost("/{id:guid}/link", LinkAsync).RequirePermission(Permissions.TasksAdmin).Audited("task.link", Target).WithName("linkTask");
+
+        void Change(string verb, Action<TaskStep, TaskActor, TaskDecisionBody> change) => tasks.MapPost(
+            $"/{{id:guid}}/{verb}",
+            (Guid id, TaskDecisionBody? body, Caller caller, TaskStore store, CancellationToken cancel) => ChangeAsync(store, id, step => change(step, TaskActor.Of(caller), body ?? new(null, null)), cancel))
+            .RequirePermission(Permissions.TasksDecide).Audited($"task.{verb}", Target).WithName($"{verb}Task");
+    }
+
+    /// <summary>Open to whoever has a link: it is the right itself.</summary>
+    public static void MapTaskLinks(this IEndpointRouteBuilder app)
+    {
+        app.MapGet(TaskLinks.Path + "{token}", async (string token, TaskLinks links, CancellationToken cancel) =>
+        {
+            var (task, link) = await links.LookAsync(token, cancel);
+            return TaskLinkPage.Question(task, link.User);
+        }).AllowAnonymous().ExcludeFromDescription();
+        app.MapPost(TaskLinks.Path + "{token}", async (string token, HttpRequest request, TaskLinks links, AuditDraft draft, CancellationToken cancel) =>
+        {
+            var form = request.HasFormContentType ? await request.ReadFormAsync(cancel) : throw new BatonException(ErrorCodes.InvalidInput, "the decision is missing", null, "send the page's form");
+            var vote = (string?)form["decision"] switch
+            {
+                "approve" => TaskVote.Approve,
+                "reject" => TaskVote.Reject,
+                _ => throw new BatonException(ErrorCodes.InvalidInput, "the decision is missing", null, "approve or reject"),
+            };
+            var (task, user) = await links.DecideAsync(token, vote, Comment(form["comment"]), cancel);
+            draft.Target = $"task/{task.Id}";
+            draft.Caller = Caller.Of(new(new ClaimsIdentity([new(ClaimTypes.Name, user)], "link")), request.HttpContext.Connection.RemoteIpAddress, request.Headers.UserAgent);
+            draft.Detail = $"{vote.ToString().ToLowerInvariant()} by link";
+            return TaskLinkPage.Done(task);
+        }).AllowAnonymous().ExcludeFromDescription().Audited("task.decide", "task-link");
+    }
+
+    private static async Task<TaskPage> ListAsync(
+        TaskStore store, Caller caller, CancellationToken cancel, int skip = 0, int limit = 50, string? status = null, string? assignee = null, string? run = null, bool mine = false)
+    {
+        if (skip < 0 || limit is < 1 or > MaxPage)
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, "the page is not valid", $"skip must be 0 or more, limit 1 to {MaxPage}", "correct them");
+        }
+        TaskState? state = status is null ? mine ? TaskState.Open : null
+            : Enum.TryParse<TaskState>(status, ignoreCase: true, out var known) && char.IsAsciiLetter(status[0]) ? known
+            : throw new BatonException(ErrorCodes.InvalidInput, $"there is no status '{status}'", null, "give open, completed, expired or cancelled");
+        var (items, total) = await store.ListAsync(new(skip, limit) { State = state, Assignee = assignee, Run = run, For = mine ? TaskActor.Of(caller) : null }, cancel);
+        return new([.. items.Select(TaskView.From)], total, skip, limit);
+    }
+
+    private static async Task<TaskDetail> ShowAsync(Guid id, TaskStore store, CancellationToken cancel)
+    {
+        var task = await store.GetAsync(id, cancel);
+        return new(TaskView.From(task), [.. (await store.HistoryAsync(id, cancel)).Select(entry => new TaskEntryView(entry.At, entry.By, entry.Kind, entry.Text))]);
+    }
+
+    /// <param name="body">kind (approval or task), and what the function of that name takes.</param>
+    private static async Task<IResult> CreateAsync(JsonElement body, Caller caller, TaskStore store, AuditDraft draft, CancellationToken cancel)
+    {
+        var question = JqValue.From(body);
+        if (question.Kind != JqKind.Object || !question["kind"].TryGetString(out var text) || !Enum.TryParse<TaskKind>(text, ignoreCase: true, out var kind) || !char.IsAsciiLetter(text[0]))
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, "the task has no kind", null, "give kind: approval or task");
+        }
+        var arguments = JqValue.FromObject(question.EnumerateObject().Where(member => member.Key != "kind"));
+        var task = await store.CreateAsync(kind, arguments, new($"api/{Guid.CreateVersion7():N}", caller.Name), cancel);
+        draft.Target = $"task/{task.Id}";
+        return Results.Created($"/api/v1/tasks/{task.Id}", TaskView.From(task));
+    }
+
+    private static async Task<TaskLinkView> LinkAsync(Guid id, TaskLinkBody body, Caller caller, TaskLinks links, BatonSettings settings, HttpRequest request, CancellationToken cancel)
+    {
+        var validFor = TimeSpan.FromDays(3);
+        if (body.ValidFor is { } text && !FlowDurations.TryParse(text, out validFor))
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, $"validFor is no duration: {text}", null, "give an ISO 8601 duration such as P3D");
+        }
+        var (token, expires) = await links.CreateAsync(id, body.User ?? "", validFor, caller, cancel);
+        return new(new Uri(settings.Http.PublicUrl ?? new Uri($"{request.Scheme}://{request.Host}"), TaskLinks.Path + token).ToString(), expires);
+    }
+
+    private static async Task<TaskView> ChangeAsync(TaskStore store, Guid id, Action<TaskStep> change, CancellationToken cancel) => TaskView.From(await store.ChangeAsync(id, change, cancel));
+
+    private static string Required(string? text, string name) => !string.IsNullOrWhiteSpace(text) ? text : throw new BatonException(ErrorCodes.InvalidInput, $"{name} is missing", null, $"give {name}");
+
+    private static string? Comment(string? text) => string.IsNullOrWhiteSpace(text) ? null
+        : text.Length <= MaxComment ? text : throw new BatonException(ErrorCodes.InvalidInput, "the comment is too long", $"it has {text.Length} characters, and may have {MaxComment}", "shorten it");
+}
