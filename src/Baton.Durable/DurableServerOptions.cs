@@ -154,6 +154,11 @@ public sealed record DurableServerOptions
 /// <param name="Secret">Kept as a hash once the server runs, and never logged.</param>
 public sealed record DurableApiKey(string Name, string Secret)
 {
+    /// <summary>
+    /// What the key opens: calls that name one of these namespaces, and no call that concerns the whole server. Empty, the default, opens everything.
+    /// </summary>
+    public IReadOnlyList<string> Namespaces { get; init; } = [];
+
     public override string ToString() => $"DurableApiKey {{ Name = {Name} }}";
 }
 

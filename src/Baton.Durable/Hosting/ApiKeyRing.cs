@@ -12,9 +12,12 @@ internal sealed class ApiKeyRing(IEnumerable<DurableApiKey> keys)
     private const string Scheme = "Bearer ";
 
     private readonly (byte[] Hash, CallerIdentity Identity)[] entries =
-        [.. keys.Select(k => (SHA256.HashData(Encoding.UTF8.GetBytes(k.Secret)), new CallerIdentity(k.Name)))];
+        [.. keys.Select(k => (SHA256.HashData(Encoding.UTF8.GetBytes(k.Secret)), new CallerIdentity(k.Name, k.Namespaces)))];
 
     public bool IsOpen => entries.Length == 0;
+
+    /// <summary>Some key opens some namespaces only.</summary>
+    public bool HasBound { get; } = keys.Any(static key => key.Namespaces.Count > 0);
 
     /// <summary>Whose key the <c>authorization</c> header shows, or null.</summary>
     public CallerIdentity? Identify(string? authorization)

@@ -12,7 +12,7 @@ namespace Baton.Durable.Hosting;
 /// What happens around every handler: long polls are counted, and whatever a handler throws becomes a status that tells the
 /// caller what it needs and nothing of the inside.
 /// </summary>
-internal sealed partial class CallPipeline(PollLimiter polls, TimeProvider clock, ILogger<CallPipeline> log)
+internal sealed partial class CallPipeline(PollLimiter polls, ApiKeyRing keys, TimeProvider clock, ILogger<CallPipeline> log)
 {
     public UnaryServerMethod<TService, TRequest, TResponse> Wrap<TService, TRequest, TResponse>(
         MethodDescriptor method, Func<TRequest, CallContext, Task<TResponse>> handler)
@@ -20,6 +20,7 @@ internal sealed partial class CallPipeline(PollLimiter polls, TimeProvider clock
         where TRequest : class, IMessage
         where TResponse : class
     {
+        handler = Guarded(method, handler);
         var name = method.Name;
         var isPoll = name.StartsWith("Poll", StringComparison.Ordinal);
         if (isPoll || typeof(TRequest) == typeof(GetWorkflowExecutionHistoryRequest))
@@ -30,6 +31,22 @@ internal sealed partial class CallPipeline(PollLimiter polls, TimeProvider clock
                 : InvokeAsync(name, handler, request, call);
         }
         return (_, request, call) => InvokeAsync(name, handler, request, call);
+    }
+
+    /// <summary>Refuses callers whose key does not open the namespace that a request names. What the server is, everybody may know.</summary>
+    private Func<TRequest, CallContext, Task<TResponse>> Guarded<TRequest, TResponse>(MethodDescriptor method, Func<TRequest, CallContext, Task<TResponse>> handler)
+        where TRequest : class, IMessage
+        where TResponse : class
+    {
+        if (!keys.HasBound || typeof(TRequest) == typeof(GetSystemInfoRequest))
+        {
+            return handler;
+        }
+
+        var ns = method.InputType.FindFieldByName("namespace")?.Accessor;
+        return (request, call) => call.MayUse(ns is null ? "" : (string)ns.GetValue(request))
+            ? handler(request, call)
+            : throw ServiceErrors.PermissionDenied("Request unauthorized.");
     }
 
     private async Task<TResponse> PollAsync<TRequest, TResponse>(

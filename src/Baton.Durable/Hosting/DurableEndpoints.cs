@@ -20,6 +20,14 @@ internal sealed record DurableHost(
 /// <summary>Mounts the services on any ASP.NET Core application whose listener speaks HTTP/2.</summary>
 internal static class DurableEndpoints
 {
+    /// <summary>What is healthy as long as it answers; the empty name stands for the server as a whole.</summary>
+    private static readonly string[] healthy =
+    [
+        "",
+        Temporalio.Api.WorkflowService.V1.ServiceReflection.Descriptor.Services[0].FullName,
+        Temporalio.Api.OperatorService.V1.ServiceReflection.Descriptor.Services[0].FullName,
+    ];
+
     public static IServiceCollection AddDurable(this IServiceCollection services, DurableHost host, DurableServerOptions options)
     {
         services.AddGrpc(grpc =>
@@ -36,6 +44,7 @@ internal static class DurableEndpoints
         services.AddSingleton<RequestGate>();
         services.AddSingleton<CallPipeline>();
         services.AddSingleton(Health());
+        services.AddSingleton(new HealthList(healthy)).AddSingleton<IServiceMethodProvider<HealthList>, HealthListBinder>();
         services.AddService(new WorkflowServiceHandlers(host.WorkflowHandlers));
         services.AddService(new OperatorServiceHandlers(host.OperatorHandlers));
         return options.TimeSkipping ? services.AddService(new TestServiceHandlers(host.TestHandlers)) : services;
@@ -52,6 +61,7 @@ internal static class DurableEndpoints
             Map<TestServiceHandlers>();
         }
         Map<HealthServiceImpl>(needsKey: false);
+        Map<HealthList>(needsKey: false);
 
         void Map<TService>(bool needsKey = true) where TService : class =>
             endpoints.MapGrpcService<TService>().Add(endpoint =>
@@ -67,9 +77,10 @@ internal static class DurableEndpoints
     private static HealthServiceImpl Health()
     {
         var health = new HealthServiceImpl();
-        health.SetStatus("", HealthCheckResponse.Types.ServingStatus.Serving);
-        health.SetStatus(Temporalio.Api.WorkflowService.V1.ServiceReflection.Descriptor.Services[0].FullName, HealthCheckResponse.Types.ServingStatus.Serving);
-        health.SetStatus(Temporalio.Api.OperatorService.V1.ServiceReflection.Descriptor.Services[0].FullName, HealthCheckResponse.Types.ServingStatus.Serving);
+        foreach (var service in healthy)
+        {
+            health.SetStatus(service, HealthCheckResponse.Types.ServingStatus.Serving);
+        }
         return health;
     }
 }

@@ -199,6 +199,11 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
     private async Task<NexusAnswer> SendAsync(HttpContext context, Request request, TimeSpan timeout)
     {
         var (space, queue) = Target(context, request);
+        if (context.Features.Get<CallerIdentity>()?.MayUse(space.Name) == false)
+        {
+            throw new RefusedException("UNAUTHORIZED", "permission denied");
+        }
+
         return await NexusInbound.SendAsync(engine, space.Id, queue, request, timeout, context.RequestAborted);
     }
 

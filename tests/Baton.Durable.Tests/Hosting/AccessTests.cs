@@ -53,6 +53,45 @@ public sealed class AccessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_key_that_is_bound_to_namespaces_opens_only_those()
+    {
+        await using var server = await DurableServer.StartAsync(new()
+        {
+            Namespaces = ["one", "two"],
+            HttpPort = 0,
+            ApiKeys = [new("all", "key-all"), new("team", "key-team") { Namespaces = ["one"] }],
+        });
+        using var client = new WireClient(server.Address);
+        Assert.Equal(0, await DescribeAsync("one", "key-team"));
+        Assert.Equal((int)StatusCode.PermissionDenied, await DescribeAsync("two", "key-team"));
+        Assert.Equal((int)StatusCode.PermissionDenied, (await client.CallAsync(WorkflowService + "ListNamespaces", new ListNamespacesRequest(), bearer: "key-team")).Status);
+        Assert.Equal(0, (await client.CallAsync(WorkflowService + "GetSystemInfo", new GetSystemInfoRequest(), bearer: "key-team")).Status);
+        Assert.Equal(0, await DescribeAsync("two", "key-all"));
+
+        using var http = new HttpClient();
+        foreach (var (ns, key, status) in new[] { ("one", "", 401), ("two", "key-team", 403), ("one", "key-team", 520) })
+        {
+            using var message = new HttpRequestMessage(HttpMethod.Post, $"{server.HttpAddress}/namespaces/{ns}/task-queues/q/nexus-services/S/O");
+            message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key);
+            message.Headers.TryAddWithoutValidation("Request-Timeout", "1ms");
+            Assert.Equal(status, (int)(await http.SendAsync(message, TestContext.Current.CancellationToken)).StatusCode);
+        }
+
+        async Task<int> DescribeAsync(string ns, string key) =>
+            (await client.CallAsync(WorkflowService + "DescribeNamespace", new DescribeNamespaceRequest { Namespace = ns }, bearer: key)).Status;
+    }
+
+    [Fact]
+    public async Task Health_is_listed_for_all_services()
+    {
+        await using var server = await StartAsync(new() { ApiKeys = [new("ci", "key-1")] }, new WhoAmI());
+        using var client = new WireClient(server.Address);
+        var listed = (await client.CallAsync("/grpc.health.v1.Health/List", new HealthListRequest())).Read<HealthListResponse>();
+        Assert.Contains("temporal.api.workflowservice.v1.WorkflowService", listed.Statuses.Keys);
+        Assert.All(listed.Statuses.Values, found => Assert.Equal((int)HealthCheckResponse.Types.ServingStatus.Serving, found.Status));
+    }
+
+    [Fact]
     public async Task Tls_serves_the_certificate_of_the_pem_files()
     {
         var (certificate, tls) = ServerCertificate();

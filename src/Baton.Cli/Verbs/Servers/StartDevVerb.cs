@@ -39,8 +39,8 @@ internal static class StartDevVerb
         var tlsCert = new Option<string?>("--tls-cert-path") { Description = "Certificate of the server, a PEM file; turns TLS on.", HelpName = "FILE" };
         var tlsKey = new Option<string?>("--tls-key-path") { Description = "Key of the certificate, a PEM file.", HelpName = "FILE" };
         var tlsClientCa = new Option<string?>("--tls-client-ca-path") { Description = "Authority that clients' certificates must chain to, a PEM file.", HelpName = "FILE" };
-        var apiKeys = Values.Pairs("--api-key", "Key that clients must show, with a name for it; @FILE reads it from a file.");
-        apiKeys.HelpName = "NAME=SECRET";
+        var apiKeys = Values.Pairs("--api-key", "Key that clients must show, with a name for it; @FILE reads it from a file. NAME@NAMESPACE,... opens these namespaces only.");
+        apiKeys.HelpName = "NAME[@NAMESPACE,...]=SECRET";
 
         var dynamicConfig = Values.Pairs("--dynamic-config-value", "Limit under the name that Temporal's dynamic configuration gives it; other keys change nothing.");
         dynamicConfig.HelpName = "KEY=JSON";
@@ -122,17 +122,20 @@ internal static class StartDevVerb
 
     private static DurableApiKey ApiKey(KeyValuePair<string, string> pair)
     {
+        var at = pair.Key.IndexOf('@', StringComparison.Ordinal);
+        var name = at < 0 ? pair.Key : pair.Key[..at];
+        string[] namespaces = at < 0 ? [] : pair.Key[(at + 1)..].Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (!pair.Value.StartsWith('@'))
         {
-            return new(pair.Key, pair.Value);
+            return new(name, pair.Value) { Namespaces = namespaces };
         }
         try
         {
-            return new(pair.Key, File.ReadAllText(pair.Value[1..]).Trim());
+            return new(name, File.ReadAllText(pair.Value[1..]).Trim()) { Namespaces = namespaces };
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new BatonException(ErrorCodes.InvalidInput, $"the API key of {pair.Key} cannot be read from {pair.Value[1..]}", exception.Message, "name a file that holds the key", exception);
+            throw new BatonException(ErrorCodes.InvalidInput, $"the API key of {name} cannot be read from {pair.Value[1..]}", exception.Message, "name a file that holds the key", exception);
         }
     }
 }
