@@ -1,9 +1,14 @@
 using Baton.Conformance.Kill;
 
-// The kill tests need a worker in a process of its own to kill; this assembly is it.
+// The kill tests need workers in processes of their own to kill; this assembly is they.
 if (args is [KillWorker.Argument, var address, var taskQueue, var ledger])
 {
     await KillWorker.RunAsync(address, taskQueue, ledger);
+    return 0;
+}
+if (args is [FlowKillWorker.Argument, var server, var queue])
+{
+    await FlowKillWorker.RunAsync(server, queue);
     return 0;
 }
 return args.Contains("--server") || args.Contains("--internal-msbuild-node")

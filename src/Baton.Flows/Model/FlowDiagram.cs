@@ -3,9 +3,13 @@ using System.Text;
 
 namespace Baton.Flows.Model;
 
-/// <summary>A flow as a Mermaid flowchart: a node per task, a subgraph per block, an edge per way.</summary>
+/// <summary>A flow as a drawing: a node per task, a frame per block, an edge per way.</summary>
 public static class FlowDiagram
 {
+    /// <summary>As SVG, complete with its style.</summary>
+    public static string Svg(FlowDefinition flow) => FlowSvg.Draw(flow);
+
+    /// <summary>As a Mermaid flowchart.</summary>
     public static string Mermaid(FlowDefinition flow)
     {
         var text = new StringBuilder("flowchart TD\n  start((start))\n  finish((end))\n");
@@ -73,7 +77,7 @@ public static class FlowDiagram
         text.Append(indent).Append("end\n");
     }
 
-    private static IEnumerable<(string Label, ImmutableArray<FlowTask> Tasks, bool IsParallel)> Parts(FlowTask task) => task switch
+    internal static IEnumerable<(string Label, ImmutableArray<FlowTask> Tasks, bool IsParallel)> Parts(FlowTask task) => task switch
     {
         DoTask composite => [("do", composite.Tasks, false)],
         ForTask loop => [("do", loop.Tasks, false)],
@@ -83,7 +87,7 @@ public static class FlowDiagram
         _ => [],
     };
 
-    private static IEnumerable<(string? Label, FlowDirective Directive)> Ways(FlowTask task) => task switch
+    internal static IEnumerable<(string? Label, FlowDirective Directive)> Ways(FlowTask task) => task switch
     {
         RaiseTask { If: null } => [],
         SwitchTask choice => choice.Cases.Select((string?, FlowDirective) (c) => (c.Name, c.Then)).Concat(choice.Cases.Any(c => c.When is null) ? [] : [(null, choice.Then)]),
@@ -103,7 +107,7 @@ public static class FlowDiagram
         return -1;
     }
 
-    private static string Summary(FlowTask task) => task switch
+    internal static string Summary(FlowTask task) => task switch
     {
         CallTask call => $"call {call.Function}",
         RunTask run => $"run {run.Process.ToString().ToLowerInvariant()}",
