@@ -30,4 +30,8 @@ internal static class EventIds
     public const int TaskRunGone = 1702;
     public const int TaskTimersFailed = 1703;
     public const int TaskWorkerStopped = 1704;
+    // Flows and Runs
+    public const int FlowWorkerStopped = 1600;
+    public const int SchedulesFailed = 1601;
+    public const int ScheduleStarted = 1602;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Baton.Server.Runs;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.Failure.V1;
 using Temporalio.Api.History.V1;

@@ -1,3 +1,4 @@
+using Baton.Server.Runs;
 using Spectre.Console;
 
 namespace Baton.Cli.Output;

@@ -19,6 +19,9 @@ public sealed record FlowScheduleStart
 
     public bool Subscribe { get; init; }
 
+    /// <inheritdoc cref="FlowStart.Indexed"/>
+    public bool Indexed { get; init; }
+
     /// <summary>Runs started so far.</summary>
     public int Runs { get; init; }
 
@@ -48,6 +51,7 @@ public sealed class FlowScheduleWorkflow
 
     private FlowInterpreter? _listener;
     private FlowScheduleStart _state = null!;
+    private FlowDocument _document = null!;
 
     [WorkflowRun]
     public async Task RunAsync(FlowScheduleStart start)
@@ -58,6 +62,7 @@ public sealed class FlowScheduleWorkflow
         {
             throw new ApplicationFailureException(flow is null ? $"The flow is not valid: {problems[0]}" : "The flow has no schedule.", errorType: FlowErrors.Configuration("").Type, nonRetryable: true);
         }
+        _document = flow.Document;
         var scope = new ExpressionScope(JqValue.Null, System.Collections.Immutable.ImmutableDictionary<string, JqValue>.Empty);
         var cron = schedule.Cron is { } text ? CronExpression.Parse(text) : null;
         var every = schedule.Every?.Evaluate(scope);
@@ -180,7 +185,13 @@ public sealed class FlowScheduleWorkflow
             Input = input,
             Lifecycle = _state.Lifecycle,
             Subscribe = _state.Subscribe,
-        }), new ChildWorkflowOptions { Id = $"{Workflow.Info.WorkflowId}-{number}", ParentClosePolicy = ParentClosePolicy.Abandon });
+            Indexed = _state.Indexed,
+        }), new ChildWorkflowOptions
+        {
+            Id = $"{Workflow.Info.WorkflowId}-{number}",
+            ParentClosePolicy = ParentClosePolicy.Abandon,
+            TypedSearchAttributes = _state.Indexed ? FlowAttributes.Of(_document.Namespace, _document.Name, _document.Version) : null,
+        });
     }
 
     private static async Task EndAsync(ChildWorkflowHandle<FlowWorkflow, RawValue> child)

@@ -24,6 +24,9 @@ public sealed record FlowStart
     /// <summary>Whether the run tells the event bus what it listens to.</summary>
     public bool Subscribe { get; init; }
 
+    /// <summary>Whether the server has the search attributes of <see cref="FlowAttributes"/>: subflows are given them too.</summary>
+    public bool Indexed { get; init; }
+
     /// <summary>Depth of subflows.</summary>
     public int Depth { get; init; }
 
@@ -36,3 +39,6 @@ public sealed record FlowStart
 
 /// <summary>What the query <c>state</c> tells.</summary>
 public sealed record FlowRunState(string Status, string Flow, string Hash, bool Listening, [property: JsonConverter(typeof(JqValueConverter))] JqValue Context, IReadOnlyList<FlowStep> Steps);
+
+/// <summary>What the query <c>step</c> tells.</summary>
+public sealed record FlowStepData([property: JsonConverter(typeof(JqValueConverter))] JqValue Input, [property: JsonConverter(typeof(JqValueConverter))] JqValue Output);

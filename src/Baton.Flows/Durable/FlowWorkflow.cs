@@ -125,6 +125,11 @@ public sealed class FlowWorkflow
             : _status == FlowStatus.Running && (_interpreter is { IsListening: true } or { IsAwaiting: true }) ? FlowStatus.Waiting : _status).ToString().ToLowerInvariant(),
         _flow?.Document.Reference ?? "", _flow?.Hash ?? "", _interpreter?.IsListening ?? false, _interpreter?.Context ?? default, [.. _interpreter?.Steps ?? []]);
 
+    /// <summary>Input and output of a step that <see cref="State"/> lists; null for one that it does not.</summary>
+    [WorkflowQuery("step")]
+    public FlowStepData? Step(int number) =>
+        _interpreter?.Steps.FirstOrDefault(step => step.Number == number) is { } step ? new(step.Input, step.Output) : null;
+
     private static ApplicationFailureException Failure(FlowError error) =>
         new(error.Detail ?? error.Title ?? error.Type, errorType: error.Type, nonRetryable: true, details: [RawValues.Raw(error.ToValue())]);
 

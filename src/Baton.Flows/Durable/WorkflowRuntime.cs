@@ -24,6 +24,8 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
 
     public string NewId() => Workflow.NewGuid().ToString();
 
+    public int Mark => Workflow.CurrentHistoryLength;
+
     public bool ShouldContinue => start.ContinueAfterEvents > 0 ? Workflow.CurrentHistoryLength > start.ContinueAfterEvents : Workflow.ContinueAsNewSuggested;
 
     public async Task<bool> WaitAsync(Func<bool> condition, TimeSpan? timeout, CancellationToken cancellationToken)
@@ -95,8 +97,9 @@ internal sealed class WorkflowRuntime(FlowStart start) : IFlowRuntime
             ParentClosePolicy = call.Await ? ParentClosePolicy.RequestCancel : ParentClosePolicy.Abandon,
             CancellationToken = Token(cancellationToken),
             StaticSummary = call.Task,
+            TypedSearchAttributes = start.Indexed ? FlowAttributes.Of(call.Namespace, call.Name, call.Version) : null,
         };
-        var child = new FlowStart { Definition = definition, Input = call.Input, Lifecycle = start.Lifecycle, Subscribe = start.Subscribe, Depth = start.Depth + 1 };
+        var child = new FlowStart { Definition = definition, Input = call.Input, Lifecycle = start.Lifecycle, Subscribe = start.Subscribe, Indexed = start.Indexed, Depth = start.Depth + 1 };
         try
         {
             var handle = await Workflow.StartChildWorkflowAsync(FlowWorkflow.Name, [child], options);

@@ -21,10 +21,10 @@ internal sealed partial class FlowInterpreter
         // 1. A task that is skipped passes its input on, and its 'then' does not apply.
         if (!resumed && task.If is { } condition && !await EvaluatedAsync(task.Pointer, () => condition.Evaluate(Scope(raw, locals, state)).IsTruthy, cancellationToken))
         {
-            Record(task, "skipped", position);
+            Record(task, "skipped", position, path, raw);
             return new Step(raw, FlowDirective.Continue);
         }
-        var step = Record(task, "running", position);
+        var step = Record(task, "running", position, path, raw);
         var traced = _runtime.Trace(new FlowPart(task, $"step {step}", position.StartedAt.Value));
         if (!resumed)
         {
@@ -49,7 +49,7 @@ internal sealed partial class FlowInterpreter
             // 7.
             await ExportAsync(task.Export, state.Output, locals, state, task.Pointer, cancellationToken);
             // 8.
-            End(step, "completed");
+            End(step, "completed", output: state.Output);
             traced("completed", null);
             _lifecycle.Task(task, "completed", "completedAt", ("output", state.Output));
             return new Step(state.Output, result.Next is { IsContinue: true, IsExplicit: false } ? task.Then : result.Next);
@@ -236,23 +236,31 @@ internal sealed partial class FlowInterpreter
         }
     }
 
-    private int Record(FlowTask task, string status, FlowPosition position)
+    /// <param name="path">The same for all attempts of one execution, see <see cref="IdempotencyKey"/>.</param>
+    private int Record(FlowTask task, string status, FlowPosition position, string path, JqValue input)
     {
         if (_steps.Count >= MaxSteps)
         {
             _steps.RemoveRange(0, MaxSteps / 2);
+            _attempts.Clear();
         }
         var number = _carry.Steps++;
-        _steps.Add(new FlowStep(number, task.Pointer, task.Name, task.Kind, status, position.StartedAt!.Value, status == "skipped" ? position.StartedAt : null, null));
+        _attempts[path] = _attempts.GetValueOrDefault(path) + 1;
+        _steps.Add(new FlowStep(number, task.Pointer, task.Name, task.Kind, status, position.StartedAt!.Value, status == "skipped" ? position.StartedAt : null, null)
+        {
+            Attempt = _attempts[path],
+            Mark = _runtime.Mark,
+            Input = input,
+        });
         return number;
     }
 
-    private void End(int number, string status, FlowError? error = null)
+    private void End(int number, string status, FlowError? error = null, JqValue output = default)
     {
         var index = number - (_steps.Count == 0 ? 0 : _steps[0].Number);
         if (index >= 0 && index < _steps.Count)
         {
-            _steps[index] = _steps[index] with { Status = status, EndedAt = _runtime.UtcNow, Error = FlowErrorDto.From(error) };
+            _steps[index] = _steps[index] with { Status = status, EndedAt = _runtime.UtcNow, Error = FlowErrorDto.From(error), Output = output };
         }
     }
 }

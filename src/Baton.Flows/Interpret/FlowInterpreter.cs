@@ -30,6 +30,7 @@ internal sealed partial class FlowInterpreter
     private readonly bool _resumed;
     private readonly LifecycleOutbox _lifecycle;
     private readonly List<FlowStep> _steps = [];
+    private readonly Dictionary<string, int> _attempts = [];
     private readonly List<Listener> _listeners = [];
     private readonly Dictionary<string, string> _fetched = [];
 

@@ -84,8 +84,22 @@ public enum FlowStatus { Running, Waiting, Suspended, Completed, Faulted, Cancel
 internal sealed record FlowOutcome(FlowStatus Status, JqValue Output, FlowError? Error, FlowCarry? Carry);
 
 /// <summary>One execution of a task, for those who watch.</summary>
-/// <param name="Status">running, skipped, retrying, completed, faulted or cancelled.</param>
-public sealed record FlowStep(int Number, string Task, string Name, string Kind, string Status, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, FlowErrorDto? Error);
+/// <param name="Status">running, skipped, completed, faulted or cancelled.</param>
+public sealed record FlowStep(int Number, string Task, string Name, string Kind, string Status, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, FlowErrorDto? Error)
+{
+    /// <summary>From 1; more where <c>catch.retry</c> repeats the task.</summary>
+    public int Attempt { get; init; } = 1;
+
+    /// <summary>Length of the run's history when the task began: where a retry from this task has to begin. 0 where there is no history.</summary>
+    public int Mark { get; init; }
+
+    /// <summary>Not told with the others, as it may be large; see the query <c>step</c>.</summary>
+    [JsonIgnore]
+    public JqValue Input { get; init; }
+
+    [JsonIgnore]
+    public JqValue Output { get; init; }
+}
 
 public sealed record FlowErrorDto(string Type, int Status, string? Title, string? Detail, string? Instance)
 {

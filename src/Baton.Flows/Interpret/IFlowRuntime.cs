@@ -19,6 +19,9 @@ internal interface IFlowRuntime
     /// <summary>A new UUID.</summary>
     string NewId();
 
+    /// <summary>Length of the run's history, 0 where there is none.</summary>
+    int Mark { get; }
+
     /// <summary>True when the run has become so long that it should be cut at the next safe point.</summary>
     bool ShouldContinue { get; }
 

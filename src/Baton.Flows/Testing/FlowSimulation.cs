@@ -38,6 +38,8 @@ internal sealed class FlowSimulation : IFlowRuntime
     /// <summary>Cuts the run at the next safe point when it gives true; the simulation then goes on with the position carried over.</summary>
     public Func<bool> Cut { get; init; } = static () => false;
 
+    public int Mark => 0;
+
     public bool ShouldContinue => Cut();
 
     /// <summary>The interpreter that runs at the moment.</summary>

@@ -13,4 +13,7 @@ public sealed class BatonException(string code, string message, string? cause, s
     public string? Cause { get; } = cause;
 
     public string Remedy { get; } = remedy;
+
+    /// <summary>Further members of the problem that HTTP answers.</summary>
+    public IDictionary<string, object?> Details { get; } = new Dictionary<string, object?>(StringComparer.Ordinal);
 }

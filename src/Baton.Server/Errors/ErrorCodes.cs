@@ -40,4 +40,8 @@ public static class ErrorCodes
     public const string TaskClaimed = "BT4504";
     public const string InvalidForm = "BT4505";
     public const string LinkInvalid = "BT4506";
+    public const string InvalidFlow = "BT4401";
+    public const string FlowChanged = "BT4402";
+    public const string UnknownStep = "BT4403";
+    public const string RunClosed = "BT4404";
 }

@@ -2,9 +2,11 @@ using System.Text.Json.Serialization;
 using Baton.Flows.Telemetry;
 using Baton.Server.Audit;
 using Baton.Server.Data;
+using Baton.Server.Flows;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
+using Baton.Server.Runs;
 using Baton.Server.Secrets;
 using Baton.Server.Tasks;
 using Baton.Server.Telemetry;
@@ -39,7 +41,12 @@ internal static class ServerComposition
         services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<Problems>();
-        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase));
+            // What runs hold may nest deeper than what requests may send.
+            json.SerializerOptions.MaxDepth = ProtoJson.MaxDepth;
+        });
 
         services.AddTelemetry(settings);
         services.AddHealth();
@@ -49,6 +56,8 @@ internal static class ServerComposition
         services.AddAudit();
         services.AddIdentity();
         services.AddTasks();
+        services.AddRuns();
+        services.AddFlows(settings.Flows);
     }
 
     public static void MapBaton(this WebApplication app)
@@ -68,5 +77,7 @@ internal static class ServerComposition
         api.MapTraces();
         api.MapTasks();
         app.MapTaskLinks();
+        api.MapFlows();
+        api.MapRuns();
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Logging;
+using Temporalio.Exceptions;
 
 namespace Baton.Server.Http;
 
@@ -25,7 +26,8 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
 
     private static ProblemDetails Of(Exception exception) => exception switch
     {
-        BatonException known => Create(StatusOf(known.Code), known.Code, known.Message, known.Cause, known.Remedy),
+        BatonException known => Create(known),
+        RpcException rpc => Create(OfDurable(rpc)),
         BadHttpRequestException bad => Create(
             bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCodes.TooLarge : ErrorCodes.InvalidInput,
             bad.InnerException?.Message ?? bad.Message, null, "correct the request"),
@@ -41,10 +43,33 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         Extensions = { ["code"] = code, ["remedy"] = remedy },
     };
 
+    private static ProblemDetails Create(BatonException known)
+    {
+        var problem = Create(StatusOf(known.Code), known.Code, known.Message, known.Cause, known.Remedy);
+        foreach (var (name, value) in known.Details)
+        {
+            problem.Extensions[name] = value;
+        }
+        return problem;
+    }
+
+    /// <summary>What durable execution answers to a call that it does not carry out.</summary>
+    private static BatonException OfDurable(RpcException rpc) => rpc.Code switch
+    {
+        RpcException.StatusCode.NotFound => new(ErrorCodes.NotFound, "there is no such run", rpc.Message, "`baton run list` shows those there are", rpc),
+        RpcException.StatusCode.AlreadyExists => new(ErrorCodes.AlreadyExists, "there is such a run already", rpc.Message, "choose another id, or leave it to the server", rpc),
+        RpcException.StatusCode.InvalidArgument => new(ErrorCodes.InvalidInput, "durable execution does not accept this", rpc.Message, "correct the request", rpc),
+        RpcException.StatusCode.FailedPrecondition => new(ErrorCodes.Refused, "this cannot be done to the run as it is", rpc.Message, "look at the run, and try again", rpc),
+        RpcException.StatusCode.Unavailable or RpcException.StatusCode.DeadlineExceeded or RpcException.StatusCode.ResourceExhausted =>
+            new(ErrorCodes.ServerUnreachable, "durable execution does not answer", rpc.Message, "try again soon", rpc),
+        _ => new(ErrorCodes.Unexpected, "durable execution failed", rpc.Code.ToString(), "look for the trace id in the server's log, and report it", rpc),
+    };
+
     private static int StatusOf(string code) => code switch
     {
-        ErrorCodes.NotFound => StatusCodes.Status404NotFound,
-        ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
+        ErrorCodes.NotFound or ErrorCodes.UnknownStep => StatusCodes.Status404NotFound,
+        ErrorCodes.FlowChanged => StatusCodes.Status412PreconditionFailed,
+        ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.RunClosed or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
         ErrorCodes.Unauthenticated => StatusCodes.Status401Unauthorized,
         ErrorCodes.Forbidden or ErrorCodes.FourEyes or ErrorCodes.NotCandidate => StatusCodes.Status403Forbidden,
         ErrorCodes.LinkInvalid => StatusCodes.Status410Gone,

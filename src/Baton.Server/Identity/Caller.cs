@@ -114,6 +114,10 @@ internal sealed class Caller
     public bool MaySomewhere(string permission) =>
         May(permission) || (InScope(permission) && Grants.Any(grant => Of(grant.Role).Contains(permission)));
 
+    /// <summary>Flows, as grants name them, that the caller may do it to; null when it is any.</summary>
+    public IReadOnlyList<string>? FlowsFor(string permission) =>
+        May(permission) ? null : [.. Grants.Where(grant => InScope(permission) && Of(grant.Role).Contains(permission)).Select(grant => grant.Flow)];
+
     /// <exception cref="BatonException">The caller may not do it to this flow.</exception>
     public void Demand(string permission, string flow)
     {

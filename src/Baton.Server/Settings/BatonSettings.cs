@@ -1,3 +1,4 @@
+using Baton.Flows.Interpret;
 using Baton.Server.Http;
 using Baton.Server.Telemetry;
 
@@ -126,6 +127,9 @@ public sealed class FlowSettings : ICheckedSettings
 
     [Setting("Whether flows may start MCP servers as processes.")]
     public bool AllowMcpProcess { get; init; }
+
+    [Setting("Which events of their lives runs publish: None, Workflow, or Task (of each task too).")]
+    public FlowLifecycle Lifecycle { get; init; }
 
     [Setting("How long a call may take unless the flow says otherwise, 1 s to 1 d.")]
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromMinutes(5);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
+using Baton.Server.Runs;
 using Google.Protobuf;
 using Temporalio.Api.Schedule.V1;
 

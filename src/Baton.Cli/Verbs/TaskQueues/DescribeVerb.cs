@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
+using Baton.Server.Runs;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.TaskQueue.V1;
 

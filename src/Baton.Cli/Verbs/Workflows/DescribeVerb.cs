@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
+using Baton.Server.Runs;
 using Temporalio.Api.WorkflowService.V1;
 
 namespace Baton.Cli.Verbs.Workflows;

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
 using Baton.Server.Errors;
+using Baton.Server.Runs;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.Query.V1;
 

@@ -1,23 +1,29 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
-using Baton.Cli.Options;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
 
-namespace Baton.Cli.Output;
+namespace Baton.Server.Runs;
 
 /// <summary>Messages of the API as JSON, with payloads shown as the values they carry rather than as base64.</summary>
-internal static class ProtoJson
+public static class ProtoJson
 {
     private static readonly JsonFormatter Formatter = new(new JsonFormatter.Settings(formatDefaultValues: false));
 
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth };
+
+    /// <summary>Of values in payloads; what nests deeper stays base64.</summary>
+    public const int MaxDepth = 1000;
+
     public static JsonObject ToJson(IMessage message)
     {
-        var node = JsonNode.Parse(Formatter.Format(message))!;
+        var node = JsonNode.Parse(Formatter.Format(message), documentOptions: new() { MaxDepth = MaxDepth })!;
         return (JsonObject)Decode(node)!;
     }
 
     /// <summary>A payload's value as JSON; one in another encoding keeps its metadata and base64.</summary>
-    public static JsonNode? Value(Payload payload) => Decode(JsonNode.Parse(Formatter.Format(payload))!);
+    public static JsonNode? Value(Payload payload) => Decode(JsonNode.Parse(Formatter.Format(payload), documentOptions: new() { MaxDepth = MaxDepth })!);
 
     public static JsonNode? Values(Payloads? payloads) => payloads?.Payloads_.Count switch
     {
@@ -33,7 +39,7 @@ internal static class ProtoJson
     public static string Text(Payloads? payloads, int limit = int.MaxValue) =>
         payloads is null ? "" : Cut(string.Join(", ", payloads.Payloads_.Select(payload => Text(payload))), limit);
 
-    public static string ToText(this JsonNode? node) => node is null ? "null" : node.ToJsonString(CliConsole.OneLine);
+    public static string ToText(this JsonNode? node) => node is null ? "null" : node.ToJsonString(OneLine);
 
     private static string Cut(string text, int limit) => text.Length <= limit ? text : string.Concat(text.AsSpan(0, limit - 1), "…");
 
@@ -94,10 +100,13 @@ internal static class ProtoJson
         }
         if (encoding.StartsWith("json/", StringComparison.Ordinal) && payload["data"]?.GetValue<string>() is { } data)
         {
-            var text = System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(data));
-            if (Options.Values.IsJson(text))
+            try
             {
-                return JsonNode.Parse(text);
+                return JsonNode.Parse(Convert.FromBase64String(data), documentOptions: new() { MaxDepth = MaxDepth });
+            }
+            catch (JsonException)
+            {
+                // Its encoding is wrong; the bytes are shown as they are.
             }
         }
         return payload;
