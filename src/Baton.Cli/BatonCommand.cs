@@ -2,6 +2,7 @@ using System.CommandLine;
 using Baton.Cli.Verbs;
 using Baton.Cli.Verbs.Configs;
 using Baton.Cli.Verbs.Flows;
+using Baton.Cli.Verbs.Runs;
 using Baton.Cli.Verbs.Schedules;
 using Baton.Cli.Verbs.Servers;
 using Baton.Cli.Verbs.TaskQueues;
@@ -20,6 +21,7 @@ internal static class BatonCommand
         ScheduleNoun.Create(),
         FlowNoun.Create(),
         FunctionNoun.Create(),
+        RunNoun.Create(),
         TaskQueueNoun.Create(),
         ProcessNoun.Create(),
         TaskNoun.Create(),

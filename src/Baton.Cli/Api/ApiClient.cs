@@ -28,17 +28,21 @@ internal sealed class ApiClient : IDisposable
     /// <summary>Posts with an idempotency key of its own, so that nothing is done twice if the answer is lost and the call repeated.</summary>
     public Task<JsonNode?> PostAsync(string path, JsonNode? body, CancellationToken cancel) => SendAsync(HttpMethod.Post, path, body, cancel);
 
-    public async Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonNode? body, CancellationToken cancel)
+    /// <summary>Puts a text as it is.</summary>
+    public Task<JsonNode?> PutAsync(string path, string text, string type, CancellationToken cancel) =>
+        SendContentAsync(HttpMethod.Put, path, new StringContent(text, Encoding.UTF8, type), cancel);
+
+    public Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonNode? body, CancellationToken cancel) =>
+        SendContentAsync(method, path, body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"), cancel);
+
+    private async Task<JsonNode?> SendContentAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(method, $"api/v1/{path}");
         if (method == HttpMethod.Post)
         {
             request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
         }
-        if (body is not null)
-        {
-            request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        }
+        request.Content = content;
         using var response = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancel);
         var text = await response.Content.ReadAsStringAsync(cancel);
         return text.Length == 0 ? null : JsonNode.Parse(text);

@@ -18,8 +18,6 @@ namespace Baton.Server.Flows;
 /// <summary>/flows: definitions, their versions, and starting runs of them.</summary>
 internal static class FlowEndpoints
 {
-    private const int MaxWaitSeconds = 60;
-
     public static void MapFlows(this IEndpointRouteBuilder api)
     {
         var flows = api.MapGroup("/flows").WithTags("Flows");
@@ -92,20 +90,14 @@ internal static class FlowEndpoints
 
     private static async Task<IResult> StartAsync(
         string @namespace, string name, StartRun? body, [Description("Seconds to wait for the end of the run, at most 60; with it, the answer is 200 and the run as it then is.")] int? wait,
-        HttpContext http, Caller caller, AuditDraft draft, FlowStore store, RunControl control, RunReader reader, TimeProvider time)
+        HttpContext http, Caller caller, AuditDraft draft, FlowStore store, RunControl control, RunReader reader)
     {
-        if (wait is < 0 or > MaxWaitSeconds)
-        {
-            throw new BatonException(ErrorCodes.InvalidInput, $"wait must be 0 to {MaxWaitSeconds} seconds", null, "ask for the run again later, or listen to /api/v1/live");
-        }
         var flow = await store.GetAsync(@namespace, name, body?.Version ?? "latest", http.RequestAborted);
         var run = await control.StartAsync(flow, body?.Input is { } input ? JqValue.From(input) : JqValue.FromObject([]), body?.Id, Operation.Of(http), caller.Name, http.RequestAborted);
         draft.Run = run.Id;
         if (wait is > 0)
         {
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(wait.Value), time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, http.RequestAborted);
-            await control.WaitAsync(run.Id, either.Token);
+            await control.WaitAsync(run.Id, run.RunId, wait, http.RequestAborted);
             return TypedResults.Ok(await reader.GetAsync(run.Id, null, http.RequestAborted));
         }
         return TypedResults.Created($"/api/v1/runs/{Uri.EscapeDataString(run.Id)}", run);

@@ -18,9 +18,10 @@ namespace Baton.Server.Runs;
 internal sealed record RunAct(string Id, string? RunId, string? Reason, Guid Operation, CancellationToken Cancel);
 
 /// <summary>Starts and steers runs. Whatever is repeated with the same operation id is done once.</summary>
-internal sealed partial class RunControl(ITemporalClient client, RunReader reader, RunAttributes attributes, FlowHost host, BatonSettings settings)
+internal sealed partial class RunControl(ITemporalClient client, RunReader reader, RunAttributes attributes, FlowHost host, BatonSettings settings, TimeProvider time)
 {
     private const string Identity = "baton";
+    private const int MaxWaitSeconds = 60;
 
     /// <param name="operation">Of the request; the id of the run is made of it unless one is given.</param>
     /// <exception cref="BatonException">The id is not well-formed, or taken by an open run.</exception>
@@ -63,20 +64,27 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
         return RunReader.Summary((await reader.DescribeAsync(workflowId, null, cancel)).WorkflowExecutionInfo);
     }
 
-    /// <summary>Waits for the end of a run, for no longer than the token lets it.</summary>
-    public async Task WaitAsync(string id, CancellationToken cancel)
+    /// <summary>Waits for the end of a run, at most so many seconds.</summary>
+    /// <exception cref="BatonException">That is too long.</exception>
+    public async Task WaitAsync(string id, string? runId, int? seconds, CancellationToken cancel)
     {
+        if (seconds is < 0 or > MaxWaitSeconds)
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, $"wait must be 0 to {MaxWaitSeconds} seconds", null, "ask for the run again later, or listen to /api/v1/live");
+        }
+        if (seconds is null or 0)
+        {
+            return;
+        }
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds.Value), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancel);
         try
         {
-            await client.GetWorkflowHandle(id).GetResultAsync(rpcOptions: new() { CancellationToken = cancel });
+            await client.GetWorkflowHandle(id, runId).GetResultAsync(rpcOptions: new() { CancellationToken = either.Token });
         }
-        catch (WorkflowFailedException)
+        catch (Exception exception) when (exception is WorkflowFailedException || (exception is OperationCanceledException && !cancel.IsCancellationRequested))
         {
-            // How it ended is told by who reads it.
-        }
-        catch (OperationCanceledException)
-        {
-            // It goes on.
+            // How it ended, or that it goes on, is told by who reads it.
         }
     }
 

@@ -32,8 +32,14 @@ internal static class RunEndpoints
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
         runs.MapGet("", ListAsync).WithSummary("List runs, the newest first.").RequirePermission(Permissions.RunsRead, onFlow: true);
-        runs.MapGet("/{id}", (string id, [Description(PartDescription)] string? runId, RunAccess access, RunReader reader, Caller caller, CancellationToken aborted) =>
-                access.WithAsync(caller, Permissions.RunsRead, Id(id), () => reader.GetAsync(Id(id), runId, aborted), aborted))
+        runs.MapGet("/{id}", (
+                string id, [Description(PartDescription)] string? runId, [Description("Seconds to wait for the end of the run, at most 60.")] int? wait,
+                RunAccess access, RunControl control, RunReader reader, Caller caller, CancellationToken aborted) =>
+                access.WithAsync(caller, Permissions.RunsRead, Id(id), async () =>
+                {
+                    await control.WaitAsync(Id(id), runId, wait, aborted);
+                    return await reader.GetAsync(Id(id), runId, aborted);
+                }, aborted))
             .WithSummary("Show a run with its input, output and steps.").RequirePermission(Permissions.RunsRead, onFlow: true);
         runs.MapGet("/{id}/steps/{number:int}", (string id, int number, [Description(PartDescription)] string? runId, RunAccess access, RunReader reader, Caller caller, CancellationToken aborted) =>
                 access.WithAsync(caller, Permissions.RunsRead, Id(id), () => reader.StepAsync(Id(id), runId, number, aborted), aborted))

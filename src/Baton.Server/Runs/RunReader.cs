@@ -100,9 +100,10 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
         await using var writer = new Utf8JsonWriter(output, new() { MaxDepth = ProtoJson.MaxDepth });
         writer.WriteStartObject();
         writer.WritePropertyName("run");
-        JsonSerializer.Serialize(writer, run, options);
+        // Raw: the serializer would flush the writer, and to the network that must not block.
+        writer.WriteRawValue(JsonSerializer.SerializeToUtf8Bytes(run, options));
         writer.WritePropertyName("definition");
-        JsonSerializer.Serialize(writer, definition, options);
+        writer.WriteRawValue(JsonSerializer.SerializeToUtf8Bytes(definition, options));
         writer.WriteStartObject("history");
         writer.WriteStartArray("events");
         var token = ByteString.Empty;

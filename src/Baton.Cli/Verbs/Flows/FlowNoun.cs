@@ -1,20 +1,30 @@
 using System.CommandLine;
+using Baton.Cli.Api;
 using Baton.Flows.Model;
 using Baton.Flows.Validate;
 using Baton.Server.Errors;
 
 namespace Baton.Cli.Verbs.Flows;
 
-/// <summary>`baton flow ...`: low-code flows from files.</summary>
+/// <summary>`baton flow ...`: low-code flows, in files and on a server.</summary>
 internal static class FlowNoun
 {
-    public static Command Create() => new("flow", "Validate, run, test and draw low-code flows (Open Workflow Specification 1.0.3).")
+    public static Command Create()
     {
-        FlowValidateVerb.Create(),
-        FlowRunVerb.Create(),
-        FlowTestVerb.Create(),
-        FlowDiagramVerb.Create(),
-    };
+        var api = new ApiOptions();
+        return api.AddTo(new Command("flow", "Validate, run, test, draw and keep low-code flows (Open Workflow Specification 1.0.3).")
+        {
+            FlowValidateVerb.Create(),
+            FlowRunVerb.Create(api),
+            FlowTestVerb.Create(),
+            FlowDiagramVerb.Create(),
+            FlowApplyVerb.Create(api),
+            FlowStoreVerbs.List(api),
+            FlowStoreVerbs.Show(api),
+            FlowStoreVerbs.Delete(api),
+            FlowStoreVerbs.History(api),
+        });
+    }
 
     public static string ReadFile(string path)
     {

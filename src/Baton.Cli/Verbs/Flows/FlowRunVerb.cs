@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Baton.Cli.Api;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
+using Baton.Cli.Verbs.Runs;
 using Baton.Durable;
 using Baton.Flows;
 using Baton.Flows.Hosting;
@@ -12,25 +15,40 @@ using Temporalio.Client;
 
 namespace Baton.Cli.Verbs.Flows;
 
-/// <summary>`baton flow run FILE`: runs a flow straight from disk, on a server in memory or the one that --server names.</summary>
-internal static class FlowRunVerb
+/// <summary>
+/// `baton flow run FILE|NAME`: runs a flow straight from disk, on a durable server in memory or the one that --server names;
+/// or by its name, on the Baton server that has it.
+/// </summary>
+internal static partial class FlowRunVerb
 {
     private static readonly string[] Processes = ["shell", "script", "container", "mcp"];
 
-    public static Command Create()
+    public static Command Create(ApiOptions api)
     {
-        var file = new Argument<string>("FILE") { Description = "Flow file, YAML or JSON. Subflows are looked for beside it." };
+        var file = new Argument<string>("FILE|NAME") { Description = "Flow file, YAML or JSON, with its subflows beside it; or [NAMESPACE/]NAME of a flow that a server has." };
         var input = new Option<string?>("--input", "-i") { Description = "Input as JSON, or @FILE (JSON or YAML).", HelpName = "JSON" };
         var watch = new Option<bool>("--watch") { Description = "Show steps on stderr as they happen." };
-        var server = new Option<string?>("--server") { Description = "Durable server to run on (default: one in memory, for this run).", HelpName = "HOST:PORT" };
+        var server = new Option<string?>("--server") { Description = "Durable server to run a file on (default: one in memory, for this run).", HelpName = "HOST:PORT" };
         var secrets = Values.Pairs("--secret", "Secret of the flow, NAME=VALUE; a value may be JSON.");
         var allow = new Option<string[]>("--allow") { Description = $"What the flow may run: {string.Join(", ", Processes)}.", AllowMultipleArgumentsPerToken = true };
         allow.AcceptOnlyFromAmong(Processes);
-        var command = new Command("run", "Run a flow from a file and print its output; exits 0 only if it completes.") { file, input, watch, server, secrets, allow };
-        command.SetAction((parsed, cancel) => RunAsync(OutputOptions.Console(parsed), new Request(
+        var command = new Command("run", "Run a flow and print its output; exits 0 only if it completes.") { file, input, watch, server, secrets, allow };
+        command.SetAction(async (parsed, cancel) => File.Exists(parsed.GetRequiredValue(file)) || !FlowName().IsMatch(parsed.GetRequiredValue(file)) ? await RunAsync(OutputOptions.Console(parsed), new Request(
             parsed.GetRequiredValue(file), ReadInput(parsed.GetValue(input)), parsed.GetValue(watch), parsed.GetValue(server),
-            (parsed.GetValue(secrets) ?? []).ToDictionary(p => p.Key, p => Secret(p.Value)), parsed.GetValue(allow) ?? []), cancel));
+            (parsed.GetValue(secrets) ?? []).ToDictionary(p => p.Key, p => Secret(p.Value)), parsed.GetValue(allow) ?? []), cancel)
+            : await RunOnServerAsync(api, parsed, parsed.GetRequiredValue(file), ReadInput(parsed.GetValue(input)), parsed.GetValue(watch), cancel));
         return command;
+    }
+
+    private static async Task<int> RunOnServerAsync(ApiOptions api, ParseResult parsed, string name, JqValue input, bool watch, CancellationToken cancel)
+    {
+        using var client = api.Connect(parsed);
+        var call = new ApiCall(parsed, OutputOptions.Console(parsed), client, cancel);
+        var started = await client.PostAsync($"flows/{FlowStoreVerbs.Path(name)}/runs", new JsonObject { ["input"] = input.ToJsonNode() }, cancel);
+        var run = await RunView.WatchAsync(call, (string)started!["id"]!, watch);
+        var error = run["error"] is { } fault ? FlowError.FromValue(JqValue.From(fault)) ?? FlowErrors.Runtime($"{fault["title"]}: {fault["detail"]}") : null;
+        Print(call.Console, new FlowResult((string)run["status"]!, JqValue.From(run["output"]), error, (string)run["id"]!));
+        return RunView.ExitCode(run);
     }
 
     private static async Task<int> RunAsync(CliConsole console, Request request, CancellationToken cancel)
@@ -127,6 +145,9 @@ internal static class FlowRunVerb
             return text;
         }
     }
+
+    [GeneratedRegex("^([A-Za-z0-9-]+/)?[A-Za-z0-9-]+$")]
+    private static partial Regex FlowName();
 
     private sealed record Request(string File, JqValue Input, bool Watch, string? Server, IReadOnlyDictionary<string, JqValue> Secrets, string[] Allow);
 }
