@@ -6,6 +6,7 @@ using Baton.Cli.Verbs.Runs;
 using Baton.Cli.Verbs.Schedules;
 using Baton.Cli.Verbs.Servers;
 using Baton.Cli.Verbs.TaskQueues;
+using Baton.Cli.Verbs.Traces;
 using Baton.Cli.Verbs.Workflows;
 
 namespace Baton.Cli;
@@ -25,6 +26,7 @@ internal static class BatonCommand
         TaskQueueNoun.Create(),
         ProcessNoun.Create(),
         TaskNoun.Create(),
+        TraceNoun.Create(),
         ConfigNoun.Create(),
         JqVerb.Create(),
         ExplainVerb.Create(),

@@ -25,6 +25,9 @@ internal sealed class CliConsole(TextWriter stdout, TextWriter stderr, OutputFor
 
     public OutputFormat Format => format;
 
+    /// <summary>Columns to draw in: the terminal's, or 120 where there is none.</summary>
+    public int Width => System.Console.IsOutputRedirected ? 120 : ansi.Profile.Width;
+
     public bool IsJson => format != OutputFormat.Text;
 
     /// <summary>Plain data.</summary>
