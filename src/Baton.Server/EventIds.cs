@@ -18,6 +18,7 @@ internal static class EventIds
     // Telemetry
     public const int SpansDropped = 1800;
     public const int SpansNotWritten = 1801;
+    public const int OpenWorkNotCounted = 1802;
 
     // Audit and Secrets
     public const int AuditBroken = 1500;

@@ -8,12 +8,12 @@ public sealed class WaterfallTests
 {
     private static readonly JsonNode Trace = JsonNode.Parse("""
         {"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","startedAt":"2026-01-01T00:00:00.000000Z","durationMs":2000,"services":["baton","shop"],"spans":[
-          {"spanId":"01","parentId":null,"name":"POST /api/v1/events","service":"baton","startedAt":"2026-01-01T00:00:00.000000Z","durationMs":12.5,"status":"unset","message":null,"attributes":{}},
+          {"spanId":"01","parentId":null,"name":"POST /api/v1/events","service":"baton","startedAt":"2026-01-01T00:00:00.000000Z","durationMs":12.4,"status":"unset","message":null,"attributes":{}},
           {"spanId":"03","parentId":"02","name":"call reserve","service":"baton","startedAt":"2026-01-01T00:00:00.100000Z","durationMs":900,"status":"unset","message":null,"attributes":{}},
           {"spanId":"02","parentId":"01","name":"RunWorkflow:BatonFlow","service":"baton","startedAt":"2026-01-01T00:00:00.010000Z","durationMs":1990,"status":"error","message":"the shelf\nis empty","attributes":{"baton.flow":"shop/restock:1.0.0"}},
           {"spanId":"04","parentId":"03","name":"RunActivity:flow.http","service":"baton","startedAt":"2026-01-01T00:00:00.110000Z","durationMs":null,"status":"unset","message":null,"attributes":{"temporal.attempt":1}},
           {"spanId":"05","parentId":"03","name":"RunActivity:flow.http","service":"baton","startedAt":"2026-01-01T00:00:00.500000Z","durationMs":480,"status":"unset","message":null,"attributes":{"temporal.attempt":2}},
-          {"spanId":"06","parentId":"05","name":"POST /reserve","service":"shop","startedAt":"2026-01-01T00:00:00.510000Z","durationMs":1.25,"status":"unset","message":null,"attributes":{}},
+          {"spanId":"06","parentId":"05","name":"POST /reserve","service":"shop","startedAt":"2026-01-01T00:00:00.510000Z","durationMs":1.2,"status":"unset","message":null,"attributes":{}},
           {"spanId":"07","parentId":"02","name":"raise out","service":"baton","startedAt":"2026-01-01T00:00:01.990000Z","durationMs":0,"status":"error","message":null,"attributes":{}},
           {"spanId":"09","parentId":"08","name":"below what is not kept","service":"mail","startedAt":"2026-01-01T00:00:01.000000Z","durationMs":1000,"status":"unset","message":null,"attributes":{}},
           {"spanId":"0a","parentId":"0b","name":"round","service":"mail","startedAt":"2026-01-01T00:00:01.500000Z","durationMs":1,"status":"unset","message":null,"attributes":{}},

@@ -30,6 +30,7 @@ internal sealed class DurableEngine : IAsyncDisposable
     private readonly ConcurrentQueue<(Action<Step> Apply, Reply? Reply)> commands = new();
     private readonly AutoResetEvent wakeLoop = new(false);
     private readonly AutoResetEvent wakeCommitter = new(false);
+    private readonly EngineMetrics metrics;
     private readonly Thread loop;
     private readonly Thread committer;
     private Batch? handed;
@@ -45,6 +46,7 @@ internal sealed class DurableEngine : IAsyncDisposable
         this.store = store;
         this.logger = logger;
         Core = new EngineCore(store, clock, limits, logger);
+        metrics = new EngineMetrics(() => commands.Count);
         loop = new Thread(Loop) { Name = "durable loop", IsBackground = true };
         committer = new Thread(CommitLoop) { Name = "durable committer", IsBackground = true };
     }
@@ -139,6 +141,7 @@ internal sealed class DurableEngine : IAsyncDisposable
             }).ConfigureAwait(false);
             wakeLoop.Dispose();
             wakeCommitter.Dispose();
+            metrics.Dispose();
         }
     }
 
@@ -335,6 +338,7 @@ internal sealed class DurableEngine : IAsyncDisposable
 
     private void Commit(Batch batch)
     {
+        var started = Stopwatch.GetTimestamp();
         try
         {
             store.Commit(batch.Writes);
@@ -350,9 +354,11 @@ internal sealed class DurableEngine : IAsyncDisposable
             }
 
             Volatile.Write(ref failure, reason);
+            metrics.Refused();
             return;
         }
 
+        metrics.Committed(started, batch.Replies.Count);
         Reply.ReleaseAll(batch.Replies);
     }
 

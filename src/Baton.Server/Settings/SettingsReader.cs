@@ -9,7 +9,7 @@ namespace Baton.Server.Settings;
 /// <summary>A value in force, and where it is from: default, a file, an environment variable, or the command line.</summary>
 /// <param name="Key">Sections and name, joined by colons.</param>
 /// <param name="Value">As a person would write it; stars for a secret, null when there is none.</param>
-public sealed record SettingValue(string Key, string? Value, string Source, string Description);
+public sealed record SettingValue(string Key, string? Value, string Source, string Description, bool IsSecret);
 
 /// <param name="Values">Every setting there is, in the order of the tree.</param>
 public sealed record SettingsResult(BatonSettings Settings, IReadOnlyList<SettingValue> Values, IReadOnlyList<string> Problems)
@@ -28,6 +28,9 @@ public sealed record SettingsResult(BatonSettings Settings, IReadOnlyList<Settin
 /// </summary>
 public sealed class SettingsReader
 {
+    /// <summary>Source of what nobody has set.</summary>
+    public const string Default = "default";
+
     private const string VariablePrefix = "BATON_";
 
     private readonly Dictionary<string, (string Text, string Source)> given = new(StringComparer.OrdinalIgnoreCase);
@@ -114,7 +117,7 @@ public sealed class SettingsReader
 
     private void FillValue(object section, PropertyInfo property, string key, SettingAttribute setting)
     {
-        var source = "default";
+        var source = Default;
         if (given.TryGetValue(key, out var entry))
         {
             used.Add(key);
@@ -127,7 +130,7 @@ public sealed class SettingsReader
             Set(string.Join(',', items.Select(item => item.Text)), key, source);
         }
         var value = Format(property.GetValue(section));
-        values.Add(new(key, setting.IsSecret && value is not null ? "***" : value, source, setting.Description));
+        values.Add(new(key, setting.IsSecret && value is not null ? "***" : value, source, setting.Description, setting.IsSecret));
 
         void Set(string text, string name, string from)
         {

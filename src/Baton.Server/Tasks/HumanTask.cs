@@ -50,6 +50,9 @@ internal sealed class HumanTask
     /// <summary>Signal that brings the answer to <see cref="Run"/>.</summary>
     public string? Signal { get; init; }
 
+    /// <summary>W3C context of whoever asked, so that the wait is a span of their trace.</summary>
+    public string? TraceParent { get; set; }
+
     /// <summary>NAMESPACE/NAME:VERSION and pointer of the task of a flow.</summary>
     public string? Flow { get; init; }
 
@@ -193,6 +196,9 @@ internal sealed class TaskMessage
 
     public JqValue Payload { get; init; }
 
+    /// <summary>W3C context of the change that it tells of.</summary>
+    public string? TraceParent { get; set; }
+
     /// <summary>When it may be tried; moved on by whoever tries it, so that others leave it alone meanwhile.</summary>
     public DateTimeOffset DueAt { get; set; }
 
@@ -217,6 +223,7 @@ internal sealed class TaskMapping :
         builder.Property(task => task.Title).HasMaxLength(200);
         builder.Property(task => task.Requester).HasMaxLength(NameLength);
         builder.Property(task => task.Assignee).HasMaxLength(NameLength);
+        builder.Property(task => task.TraceParent).HasMaxLength(55);
         builder.Property(task => task.Run).HasMaxLength(1000);
         builder.Property(task => task.Outcome).HasMaxLength(50);
         builder.Property(task => task.Data).HasConversion(JsonColumns.Value, JsonColumns.ValueComparer);
@@ -268,6 +275,7 @@ internal sealed class TaskMapping :
     public void Configure(EntityTypeBuilder<TaskMessage> builder)
     {
         builder.ToTable("TaskMessages").HasIndex(message => message.DueAt);
+        builder.Property(message => message.TraceParent).HasMaxLength(55);
         builder.Property(message => message.Run).HasMaxLength(1000);
         builder.Property(message => message.Payload).HasConversion(JsonColumns.Value, JsonColumns.ValueComparer);
         builder.HasOne<HumanTask>().WithMany().HasForeignKey(message => message.TaskId);

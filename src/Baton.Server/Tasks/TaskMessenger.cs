@@ -86,6 +86,7 @@ internal sealed partial class TaskMessenger(
 
     private async Task SendAsync(TaskMessage message, CancellationToken cancel)
     {
+        using var span = TaskTelemetry.Tell(message);
         if (message.Run is not { } run)
         {
             TaskCrashPoints.Hit(TaskCrashPoints.BeforeTell);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Baton.Server.Data;
 using Baton.Server.Errors;
 using Microsoft.EntityFrameworkCore;
@@ -23,7 +24,9 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
             return known;
         }
         var step = new TaskStep(TaskRequest.Read(kind, arguments, origin, time.GetUtcNow()), time.GetUtcNow());
+        step.Task.TraceParent = Activity.Current?.Id;
         step.Create(origin.Requester);
+        step.Messages.ForEach(message => message.TraceParent = step.Task.TraceParent);
         await using var db = await databases.CreateDbContextAsync(cancel);
         db.Add(step.Task);
         db.AddRange(step.Entries);
@@ -43,6 +46,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
             throw;
         }
         TaskCrashPoints.Hit(TaskCrashPoints.AfterCreate);
+        TaskTelemetry.WasCreated(step.Task);
         pulse.Beat();
         return step.Task;
     }
@@ -61,12 +65,14 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
                 await also(db, cancel);
             }
             var step = new TaskStep(task, time.GetUtcNow());
+            var wasOpen = task.State == TaskState.Open;
             change(step);
             if (!step.HasChanged)
             {
                 return task;
             }
             task.Version++;
+            step.Messages.ForEach(message => message.TraceParent = Activity.Current?.Id);
             db.AddRange(step.Entries);
             db.AddRange(step.Messages);
             TaskCrashPoints.Hit(TaskCrashPoints.BeforeChange);
@@ -83,6 +89,10 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
                 throw;
             }
             TaskCrashPoints.Hit(TaskCrashPoints.AfterChange);
+            if (wasOpen && task.State != TaskState.Open)
+            {
+                TaskTelemetry.WasClosed(task);
+            }
             pulse.Beat();
             return task;
         }

@@ -38,6 +38,7 @@ internal static class TelemetryModule
             settings.Database, settings.Traces, provider.GetRequiredService<DataFolder>().Path, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SpanWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<SpanWriter>());
+        services.AddHostedService<OpenWork>();
         var telemetry = services.AddOpenTelemetry()
             .ConfigureResource(resource => resource
                 .AddService(SpanWriter.Service, serviceVersion: typeof(TelemetryModule).Assembly.GetName().Version?.ToString(3), serviceInstanceId: Environment.MachineName))

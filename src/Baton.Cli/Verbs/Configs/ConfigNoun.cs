@@ -30,7 +30,10 @@ internal static class ConfigNoun
             Recursive = true,
             HelpName = "FILE",
         };
-        var noun = new Command("config", "Keep profiles of server, namespace and credentials.") { profile, file };
+        var noun = new Command("config", "Show and check the settings of the server; keep profiles of server, namespace and credentials.") { profile, file };
+        noun.Add(SettingVerbs.Show());
+        noun.Add(SettingVerbs.Check());
+        noun.Add(SettingVerbs.Reference());
         noun.Add(List(file));
         noun.Add(Get(profile, file));
         noun.Add(Set(profile, file));

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Baton.Cli.Options;
 using Baton.Cli.Output;
 using Baton.Server.Hosting;
-using Baton.Server.Settings;
 using Microsoft.Extensions.Logging;
 
 namespace Baton.Cli.Verbs.Servers;
@@ -14,7 +13,7 @@ internal static class RunVerb
     public static Command Create()
     {
         var data = new Option<string>("--data") { Description = "Folder of everything that the server keeps.", DefaultValueFactory = _ => ".baton", HelpName = "PATH" };
-        var files = new Option<string[]>("--settings") { Description = "Settings, YAML or JSON; later files win.", HelpName = "FILE" };
+        var files = ServerSettings.Files();
         var set = SettingOptions.Set();
         var logLevel = Values.Choice(
             "--log-level",
@@ -25,8 +24,7 @@ internal static class RunVerb
         command.SetAction(async (parsed, cancel) =>
         {
             var console = OutputOptions.Console(parsed);
-            var settings = (parsed.GetValue(files) ?? []).Aggregate(new SettingsReader(), (reader, file) => reader.AddFile(file))
-                .AddVariables(SettingOptions.Variables()).Add(parsed.GetValue(set) ?? [], "command line").Read().Checked();
+            var settings = ServerSettings.Read(parsed.GetValue(files), parsed.GetValue(set) ?? []).Checked();
             using var loggers = ServerLogging.Create(parsed.GetValue(logLevel) ?? LogLevel.Information, parsed.GetValue(logFormat) ?? LogFormat.Text);
             await using var server = await BatonServer.StartAsync(new(settings, DataFolder.Open(parsed.GetRequiredValue(data)), loggers, TimeProvider.System), cancel);
             if (console.IsJson)

@@ -20,22 +20,25 @@ internal static class ServerLogging
             // The web server's and gRPC's own accounts of each request are for debugging.
             logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
         }
-        logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        // JSON lines have what they belong to as scopes, text lines as their last word.
+        logging.Configure(options => options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         if (format == LogFormat.Json)
         {
             logging.AddJsonConsole(json =>
             {
                 json.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
                 json.UseUtcTimestamp = true;
+                json.IncludeScopes = true;
             });
-            return;
         }
-        logging.AddSimpleConsole(text =>
+        else
         {
-            text.SingleLine = true;
-            text.TimestampFormat = "HH:mm:ss.fff ";
-            text.UseUtcTimestamp = true;
-            text.ColorBehavior = System.Console.IsErrorRedirected ? LoggerColorBehavior.Disabled : LoggerColorBehavior.Default;
+            logging.AddConsoleFormatter<TextLogFormatter, ConsoleFormatterOptions>();
+        }
+        logging.AddConsole(console =>
+        {
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+            console.FormatterName = format == LogFormat.Json ? ConsoleFormatterNames.Json : TextLogFormatter.FormatterName;
         });
     });
 }

@@ -1,0 +1,74 @@
+using Baton.Server.Data;
+using Baton.Server.Tasks;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Temporalio.Client;
+
+namespace Baton.Server.Telemetry;
+
+/// <summary>
+/// How much is open: runs and tasks. It is counted every 15 seconds, not for each scrape. Replicas count the same things:
+/// take the maximum over them, not the sum.
+/// </summary>
+internal sealed partial class OpenWork : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    private readonly ITemporalClient client;
+    private readonly IDbContextFactory<BatonDb> databases;
+    private readonly TimeProvider time;
+    private readonly ILogger<OpenWork> log;
+    private long runs;
+    private long tasks;
+
+    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, TimeProvider time, ILogger<OpenWork> log)
+    {
+        (this.client, this.databases, this.time, this.log) = (client, databases, time, log);
+        ServerTelemetry.Meter.CreateObservableGauge("baton.runs.open", () => runs, "{run}", "Runs that have not ended. Each replica tells the same.");
+        ServerTelemetry.Meter.CreateObservableGauge("baton.tasks.open", () => tasks, "{task}", "Tasks and approvals that wait for people. Each replica tells the same.");
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await CountAsync(stoppingToken);
+            }
+            catch (Exception error) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogNotCounted(log, error);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+        while (await NextAsync(timer, stoppingToken));
+    }
+
+    private async Task CountAsync(CancellationToken cancel)
+    {
+        await using var db = await databases.CreateDbContextAsync(cancel);
+        tasks = await db.Set<HumanTask>().LongCountAsync(task => task.State == TaskState.Open, cancel);
+        runs = (await client.CountWorkflowsAsync("ExecutionStatus = 'Running'", new() { Rpc = new() { CancellationToken = cancel } })).Count;
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken cancel)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    [LoggerMessage(EventIds.OpenWorkNotCounted, LogLevel.Warning, "What is open could not be counted")]
+    private static partial void LogNotCounted(ILogger log, Exception error);
+}
