@@ -118,6 +118,46 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "flow_revisions",
+                columns: table => new
+                {
+                    Namespace = table.Column<string>(type: "TEXT", maxLength: 63, nullable: false),
+                    Name = table.Column<string>(type: "TEXT", maxLength: 63, nullable: false),
+                    Number = table.Column<int>(type: "INTEGER", nullable: false),
+                    Version = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false),
+                    Hash = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Json = table.Column<string>(type: "TEXT", nullable: false),
+                    Text = table.Column<string>(type: "TEXT", nullable: false),
+                    Title = table.Column<string>(type: "TEXT", nullable: true),
+                    HasSchedule = table.Column<bool>(type: "INTEGER", nullable: false),
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    CreatedBy = table.Column<string>(type: "TEXT", maxLength: 200, nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flow_revisions", x => new { x.Namespace, x.Name, x.Number });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "flows",
+                columns: table => new
+                {
+                    Namespace = table.Column<string>(type: "TEXT", maxLength: 63, nullable: false),
+                    Name = table.Column<string>(type: "TEXT", maxLength: 63, nullable: false),
+                    Revision = table.Column<int>(type: "INTEGER", nullable: false),
+                    DeletedAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    DeletedBy = table.Column<string>(type: "TEXT", maxLength: 200, nullable: true),
+                    UpdatedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ScheduledRevision = table.Column<int>(type: "INTEGER", nullable: false),
+                    IsScheduleCurrent = table.Column<bool>(type: "INTEGER", nullable: false),
+                    ScheduleLease = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flows", x => new { x.Namespace, x.Name });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "AspNetUserClaims",
                 columns: table => new
                 {
@@ -375,6 +415,16 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 name: "IX_audit_Time",
                 table: "audit",
                 column: "Time");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flow_revisions_Namespace_Name_Version",
+                table: "flow_revisions",
+                columns: new[] { "Namespace", "Name", "Version" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flows_IsScheduleCurrent",
+                table: "flows",
+                column: "IsScheduleCurrent");
         }
 
         /// <inheritdoc />
@@ -409,6 +459,12 @@ namespace Baton.Server.Data.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "audit_checkpoints");
+
+            migrationBuilder.DropTable(
+                name: "flow_revisions");
+
+            migrationBuilder.DropTable(
+                name: "flows");
 
             migrationBuilder.DropTable(
                 name: "AspNetUsers");

@@ -119,6 +119,46 @@ namespace Baton.Server.Data.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "flow_revisions",
+                columns: table => new
+                {
+                    Namespace = table.Column<string>(type: "character varying(63)", maxLength: 63, nullable: false),
+                    Name = table.Column<string>(type: "character varying(63)", maxLength: 63, nullable: false),
+                    Number = table.Column<int>(type: "integer", nullable: false),
+                    Version = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false),
+                    Hash = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    Json = table.Column<string>(type: "text", nullable: false),
+                    Text = table.Column<string>(type: "text", nullable: false),
+                    Title = table.Column<string>(type: "text", nullable: true),
+                    HasSchedule = table.Column<bool>(type: "boolean", nullable: false),
+                    CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    CreatedBy = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flow_revisions", x => new { x.Namespace, x.Name, x.Number });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "flows",
+                columns: table => new
+                {
+                    Namespace = table.Column<string>(type: "character varying(63)", maxLength: 63, nullable: false),
+                    Name = table.Column<string>(type: "character varying(63)", maxLength: 63, nullable: false),
+                    Revision = table.Column<int>(type: "integer", nullable: false),
+                    DeletedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    DeletedBy = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: true),
+                    UpdatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ScheduledRevision = table.Column<int>(type: "integer", nullable: false),
+                    IsScheduleCurrent = table.Column<bool>(type: "boolean", nullable: false),
+                    ScheduleLease = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flows", x => new { x.Namespace, x.Name });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "AspNetUserClaims",
                 columns: table => new
                 {
@@ -376,6 +416,16 @@ namespace Baton.Server.Data.Migrations.Postgres
                 name: "IX_audit_Time",
                 table: "audit",
                 column: "Time");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flow_revisions_Namespace_Name_Version",
+                table: "flow_revisions",
+                columns: new[] { "Namespace", "Name", "Version" });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flows_IsScheduleCurrent",
+                table: "flows",
+                column: "IsScheduleCurrent");
         }
 
         /// <inheritdoc />
@@ -410,6 +460,12 @@ namespace Baton.Server.Data.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "audit_checkpoints");
+
+            migrationBuilder.DropTable(
+                name: "flow_revisions");
+
+            migrationBuilder.DropTable(
+                name: "flows");
 
             migrationBuilder.DropTable(
                 name: "AspNetUsers");
