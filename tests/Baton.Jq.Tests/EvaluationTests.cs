@@ -76,6 +76,12 @@ public class EvaluationTests
     [InlineData("\"aaa\" | test(\"a++a\"), test(\"\\\\h{3}\"), [match(\"(?<x>a)(?<x>a)\").captures[].name]", """false true ["x","x"]""")]
     [InlineData("\"x1 y\" | [scan(\"[[:alpha:]]\\\\d?\")], test(\"\\\\Q1 y\\\\E$\"), sub(\"(?<a>.)(?<b>.)\"; \"\\(.b)\\(.a)\")", """["x1","y"] true "1x y" """)]
     [InlineData("try ([1,2,3][] | if . > 1 then error else empty end) catch [[.]] | ..", "[[2]] [2] 2")]
+    [InlineData("\"foobar xbar\" | [match(\"[a-z]\\\\Kbar\"; \"g\") | .offset, .length, .string], gsub(\"o\\\\Kbar\"; \"\"), [match(\"(o)\\\\K(b)\").captures[].string]", """[3,3,"bar",8,3,"bar"] "foo xbar" ["o","b"]""")]
+    [InlineData("\"e\\u0301a\\r\\n\\ud83d\\udc4d\\ud83c\\udffd\\ud83c\\udde9\\ud83c\\uddea\" | [match(\"\\\\X\"; \"g\").length]", "[2,1,2,2,2]")]
+    [InlineData("[0, 1, 10, 24.9, 25.1, 1000, -1] | map([j0, j1] | map(. * 1e9 | round))", "[[1000000000,0],[765197687,440050586],[-245935764,43472746],[83245968,-134855700],[108275671,-114634784],[24786686,4728312],[765197687,-440050586]]")]
+    [InlineData("[0.001, 1, 10, 24.9, 25.1, 1000] | map([y0, y1] | map(. * 1e9 | round))", "[[-4471416611,-636622167231],[88256964,-781212821],[55671167,249015424],[-136499184,-86002558],[-116767708,-110622233],[4715918,-24784331]]")]
+    [InlineData("[0, -1] | map([y0, y1])", "[[-1.7976931348623157e+308,-1.7976931348623157e+308],[null,null]]")]
+    [InlineData("[0.5, 8, 3.25] | map(gamma * 1e12 | round), (65 | ascii)", "[572364942925,8525161361065,935801931109] \"A\"")]
     [InlineData("input", "error: break")]
     public void Evaluates(string filter, string expected) => Assert.Equal(expected.TrimEnd(), Run(filter));
 

@@ -1,12 +1,13 @@
+using System.Runtime.CompilerServices;
 using Baton.Jq.Syntax;
 
 namespace Baton.Jq.Compile;
 
-/// <summary>What a program does with its input, told from its syntax alone: cautious, so that a doubtful case counts as a use.</summary>
+/// <summary>What a program does with its input, told from its syntax alone: cautious, so that a doubtful case, or one nested too deep to look, counts as a use.</summary>
 internal static class InputUse
 {
     /// <summary>True if the program only moves values: paths with fixed keys, variables, literals, and objects and lists of these.</summary>
-    public static bool IsSelection(Ast ast) => ast switch
+    public static bool IsSelection(Ast ast) => RuntimeHelpers.TryEnsureSufficientExecutionStack() && ast switch
     {
         IdentityAst or LiteralAst or VariableAst => true,
         IndexAst { Optional: false, Key: LiteralAst } index => IsSelection(index.Target),
@@ -18,7 +19,7 @@ internal static class InputUse
     };
 
     /// <summary>False if the program cannot depend on its input, only on its variables.</summary>
-    public static bool ReadsInput(Ast ast) => ast switch
+    public static bool ReadsInput(Ast ast) => !RuntimeHelpers.TryEnsureSufficientExecutionStack() || ast switch
     {
         LiteralAst or VariableAst or LocationAst => false,
         IndexAst index => ReadsInput(index.Target) || ReadsInput(index.Key),

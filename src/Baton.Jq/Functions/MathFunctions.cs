@@ -22,6 +22,8 @@ internal static class MathFunctions
         ["fabs"] = Math.Abs,
         ["floor"] = Math.Floor,
         ["gamma"] = x => LogGamma(x),
+        ["j0"] = Bessel.J0,
+        ["j1"] = Bessel.J1,
         ["lgamma"] = x => LogGamma(x),
         ["log"] = Math.Log,
         ["log10"] = Math.Log10,
@@ -40,6 +42,8 @@ internal static class MathFunctions
         ["tanh"] = Math.Tanh,
         ["tgamma"] = Gamma,
         ["trunc"] = Math.Truncate,
+        ["y0"] = Bessel.Y0,
+        ["y1"] = Bessel.Y1,
     };
 
     public static readonly IReadOnlyDictionary<string, Func<double, double, double>> Binary = new Dictionary<string, Func<double, double, double>>
@@ -115,7 +119,7 @@ internal static class MathFunctions
         return x < 0.5 ? Math.PI / (Math.Sin(Math.PI * x) * Gamma(1 - x)) : Math.Exp(LogGamma(x));
     }
 
-    /// <summary>Lanczos' approximation, g = 7 with nine coefficients: good to about fifteen digits.</summary>
+    /// <summary>Stirling's series, for which small arguments are first moved up to 10: good to the last digit or two.</summary>
     private static double LogGamma(double x)
     {
         if (x <= 0 && x == Math.Floor(x))
@@ -133,19 +137,21 @@ internal static class MathFunctions
             return Math.Log(Math.PI / Math.Abs(Math.Sin(Math.PI * x))) - LogGamma(1 - x);
         }
 
-        ReadOnlySpan<double> coefficients =
-        [
-            0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
-            12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
-        ];
-        x -= 1;
-        var sum = coefficients[0];
-        for (var i = 1; i < coefficients.Length; i++)
+        var product = 1.0;
+        for (; x < 10; x++)
         {
-            sum += coefficients[i] / (x + i);
+            product *= x;
         }
 
-        var t = x + 7.5;
-        return (0.5 * Math.Log(2 * Math.PI)) + ((x + 0.5) * Math.Log(t)) - t + Math.Log(sum);
+        // Bernoulli numbers B(2k) / (2k (2k - 1)).
+        ReadOnlySpan<double> terms = [1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360, 1.0 / 156, -3617.0 / 122400];
+        var (sum, power) = (0.0, 1 / x);
+        foreach (var term in terms)
+        {
+            sum += term * power;
+            power /= x * x;
+        }
+
+        return ((x - 0.5) * Math.Log(x)) - x + (0.5 * Math.Log(2 * Math.PI)) + sum - Math.Log(product);
     }
 }

@@ -118,6 +118,7 @@ internal static class Prelude
             elif $t == "array" and length > 0 then [.[0], null]
             else error($t + " not a string or array") end;
 
+        def ascii: [.] | implode;
         def todate: strftime("%Y-%m-%dT%H:%M:%SZ");
         def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
         def todateiso8601: strftime("%Y-%m-%dT%H:%M:%SZ");

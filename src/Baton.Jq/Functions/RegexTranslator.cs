@@ -223,6 +223,16 @@ internal ref struct RegexTranslator
         return digits > 0 && i < _pattern.Length && _pattern[i] == '}';
     }
 
+    /// <summary>Name of the group that stands where the pattern has <c>\K</c>. Groups of the pattern itself have numbers.</summary>
+    public const string KeepGroup = "K";
+
+    /// <summary>
+    /// What a reader takes for one character: a line break, a flag, Hangul of parts, or a character with its marks, its skin tone,
+    /// and what a zero-width joiner adds to it.
+    /// </summary>
+    private const string Cluster = @"(?>\r\n|(?:\uD83C[\uDDE6-\uDDFF]){2}|[\u1100-\u115F]+[\u1160-\u11A7]*[\u11A8-\u11FF]*|(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\uD800-\uDFFF])"
+        + @"(?:\p{M}|\uD83C[\uDFFB-\uDFFF]|\u200D(?:[\uD800-\uDBFF][\uDC00-\uDFFF]|[^\uD800-\uDFFF])?)*)";
+
     private void Escape()
     {
         var c = Peek(1);
@@ -235,6 +245,17 @@ internal ref struct RegexTranslator
 
             case 'R':
                 _out.Append("(?>\\r\\n|[\\n\\v\\f\\r\\u0085\\u2028\\u2029])");
+                _at += 2;
+                break;
+
+            case 'X':
+                _out.Append(Cluster);
+                _at += 2;
+                break;
+
+            case 'K':
+                // What is matched before it is not part of the match: its place tells where the match begins.
+                _out.Append("(?<").Append(KeepGroup).Append(">)");
                 _at += 2;
                 break;
 

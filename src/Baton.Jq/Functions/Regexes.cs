@@ -100,27 +100,37 @@ internal static class Regexes
         {
             var group = match.Groups[i + 1];
             var capture = JqObject.NewEntries(4);
-            Fill(capture, group.Success ? group : null, offsets);
+            if (group.Success)
+            {
+                Fill(capture, group.Index, group.Value, offsets);
+            }
+            else
+            {
+                Fill(capture, -1, null, offsets);
+            }
+
             capture[3].Key = "name";
             capture[3].Value = JqValue.From(names[i]);
             captures[i] = JqValue.From(JqObject.OfDistinct(capture));
         }
 
         var result = JqObject.NewEntries(4);
-        Fill(result, match, offsets);
+        // A pattern with \K has one group more than names; the match begins where it stands.
+        var start = match.Groups.Count > names.Length + 1 && match.Groups[RegexTranslator.KeepGroup] is { Success: true } keep ? keep.Index : match.Index;
+        Fill(result, start, match.Value[(start - match.Index)..], offsets);
         result[3].Key = "captures";
         result[3].Value = JqValue.From(JqArray.Of(captures));
         return JqValue.From(JqObject.OfDistinct(result));
     }
 
-    private static void Fill(JqObject.Entry[] entries, Capture? capture, OffsetCounter offsets)
+    private static void Fill(JqObject.Entry[] entries, int index, string? value, OffsetCounter offsets)
     {
         entries[0].Key = "offset";
-        entries[0].Value = capture is null ? -1 : offsets.At(capture.Index);
+        entries[0].Value = value is null ? -1 : offsets.At(index);
         entries[1].Key = "length";
-        entries[1].Value = capture is null ? 0 : offsets.At(capture.Index + capture.Length) - offsets.At(capture.Index);
+        entries[1].Value = value is null ? 0 : offsets.At(index + value.Length) - offsets.At(index);
         entries[2].Key = "string";
-        entries[2].Value = JqValue.From(capture?.Value);
+        entries[2].Value = JqValue.From(value);
     }
 
     private static Kept Find(Key key)
