@@ -53,6 +53,7 @@ namespace Baton.Server.Data.Migrations.Postgres
                     Requester = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: true),
                     Run = table.Column<string>(type: "character varying(1000)", maxLength: 1000, nullable: true),
                     Signal = table.Column<string>(type: "text", nullable: true),
+                    TraceParent = table.Column<string>(type: "character varying(55)", maxLength: 55, nullable: true),
                     Flow = table.Column<string>(type: "text", nullable: true),
                     FlowTask = table.Column<string>(type: "text", nullable: true),
                     Quorum = table.Column<int>(type: "integer", nullable: false),
@@ -315,6 +316,7 @@ namespace Baton.Server.Data.Migrations.Postgres
                     Run = table.Column<string>(type: "character varying(1000)", maxLength: 1000, nullable: true),
                     Signal = table.Column<string>(type: "text", nullable: true),
                     Payload = table.Column<string>(type: "text", nullable: false),
+                    TraceParent = table.Column<string>(type: "character varying(55)", maxLength: 55, nullable: true),
                     DueAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     Attempts = table.Column<int>(type: "integer", nullable: false),
                     Error = table.Column<string>(type: "text", nullable: true)

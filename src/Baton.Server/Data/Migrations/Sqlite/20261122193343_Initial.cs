@@ -52,6 +52,7 @@ namespace Baton.Server.Data.Migrations.Sqlite
                     Requester = table.Column<string>(type: "TEXT", maxLength: 200, nullable: true),
                     Run = table.Column<string>(type: "TEXT", maxLength: 1000, nullable: true),
                     Signal = table.Column<string>(type: "TEXT", nullable: true),
+                    TraceParent = table.Column<string>(type: "TEXT", maxLength: 55, nullable: true),
                     Flow = table.Column<string>(type: "TEXT", nullable: true),
                     FlowTask = table.Column<string>(type: "TEXT", nullable: true),
                     Quorum = table.Column<int>(type: "INTEGER", nullable: false),
@@ -314,6 +315,7 @@ namespace Baton.Server.Data.Migrations.Sqlite
                     Run = table.Column<string>(type: "TEXT", maxLength: 1000, nullable: true),
                     Signal = table.Column<string>(type: "TEXT", nullable: true),
                     Payload = table.Column<string>(type: "TEXT", nullable: false),
+                    TraceParent = table.Column<string>(type: "TEXT", maxLength: 55, nullable: true),
                     DueAt = table.Column<long>(type: "INTEGER", nullable: false),
                     Attempts = table.Column<int>(type: "INTEGER", nullable: false),
                     Error = table.Column<string>(type: "TEXT", nullable: true)
