@@ -18,7 +18,7 @@ internal static class CloseStandaloneActivity
         switch (last.EventType)
         {
             case EventType.ActivityTaskCompleted:
-                Close(step, activity, ActivityExecutionStatus.Completed, new() { Result = last.ActivityTaskCompletedEventAttributes.Result ?? new Payloads() });
+                activity.Close(step, ActivityExecutionStatus.Completed, new() { Result = last.ActivityTaskCompletedEventAttributes.Result ?? new Payloads() });
                 break;
             case EventType.ActivityTaskCanceled:
                 Cancel(step, activity, last.ActivityTaskCanceledEventAttributes.Details);
@@ -26,11 +26,11 @@ internal static class CloseStandaloneActivity
             case EventType.ActivityTaskFailed:
                 var failed = last.ActivityTaskFailedEventAttributes;
                 activity.Activity.LastFailure = failed.Failure.ToByteString();
-                Close(step, activity, ActivityExecutionStatus.Failed, new() { Failure = failed.Failure, RetryState = failed.RetryState });
+                activity.Close(step, ActivityExecutionStatus.Failed, new() { Failure = failed.Failure, RetryState = failed.RetryState });
                 break;
             default:
                 var timedOut = last.ActivityTaskTimedOutEventAttributes;
-                Close(step, activity, ActivityExecutionStatus.TimedOut, new() { Failure = timedOut.Failure, RetryState = timedOut.RetryState });
+                activity.Close(step, ActivityExecutionStatus.TimedOut, new() { Failure = timedOut.Failure, RetryState = timedOut.RetryState });
                 break;
         }
     }
@@ -53,7 +53,7 @@ internal static class CloseStandaloneActivity
         }
     }
 
-    public static void Cancel(Step step, StandaloneActivity activity, Payloads? details) => Close(step, activity, ActivityExecutionStatus.Canceled, new()
+    public static void Cancel(Step step, StandaloneActivity activity, Payloads? details) => activity.Close(step, ActivityExecutionStatus.Canceled, new()
     {
         Failure = new Failure { Message = "Activity canceled", CanceledFailureInfo = new CanceledFailureInfo { Details = details } },
     });
@@ -61,26 +61,9 @@ internal static class CloseStandaloneActivity
     public static void Terminate(Step step, StandaloneActivity activity, string reason, string requestId)
     {
         activity.S.TerminateRequestId = requestId;
-        Close(step, activity, ActivityExecutionStatus.Terminated, new()
+        activity.Close(step, ActivityExecutionStatus.Terminated, new()
         {
             Failure = new Failure { Message = reason, TerminatedFailureInfo = new TerminatedFailureInfo() },
         });
-    }
-
-    private static void Close(Step step, StandaloneActivity activity, ActivityExecutionStatus status, ActivityExecutionOutcome outcome)
-    {
-        var s = activity.S;
-        s.Status = (int)status;
-        s.CloseTime = step.Now;
-        s.DeleteAt = Instant.Add(step.Now, activity.Namespace.Retention);
-        s.Outcome = outcome.ToByteString();
-        if (activity.Activity.StartedTime > 0)
-        {
-            activity.Activity.LastAttemptCompleteTime = step.Now;
-        }
-
-        step.Touch(activity, visibility: true);
-        DeliverCallbacks.OnClose(step, activity);
-        step.Core.RaiseClosed(step, activity);
     }
 }

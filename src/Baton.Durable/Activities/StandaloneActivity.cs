@@ -5,6 +5,7 @@ using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Matching;
 using Baton.Durable.Nexus;
+using Baton.Durable.Standalone;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -20,46 +21,28 @@ namespace Baton.Durable.Activities;
 /// <summary>
 /// An activity that runs on its own: its state is that of a workflow's activity, with the same retries and timeouts, and what it ended with.
 /// </summary>
-internal sealed class StandaloneActivity : Entity, ICallbackSource
+internal sealed class StandaloneActivity(EngineCore core, long runKey, string namespaceId, string activityId, string runId, StandaloneActivityState state)
+    : StandaloneEntity(core, runKey, EntityKind.Activity, namespaceId, activityId, runId)
 {
     /// <summary>Id of its task. It never has more than one.</summary>
     private const long TaskId = 1;
-
-    private readonly EngineCore core;
-    private readonly List<(Reply<bool> Reply, bool CloseOnly)> waiters = [];
-
-    public StandaloneActivity(EngineCore core, long runKey, string namespaceId, string activityId, string runId, StandaloneActivityState state)
-        : base(runKey, EntityKind.Activity, namespaceId, activityId, runId)
-    {
-        this.core = core;
-        S = state;
-    }
 
     public static StandaloneActivity Load(EngineCore core, EntityRecord record) =>
         new(core, record.RunKey, record.NamespaceId, record.Id, record.RunId, StandaloneActivityState.Parser.ParseFrom(record.State));
 
     /// <exception cref="ServiceException">NOT_FOUND.</exception>
-    public static StandaloneActivity Find(Step step, NamespaceEntry space, string activityId, string runId)
-    {
-        StandaloneActivity? found;
-        return (runId.Length > 0
-            ? step.TryFindRun(EntityKind.Activity, space.Id, activityId, runId, out found)
-            : step.TryFindCurrent(EntityKind.Activity, space.Id, activityId, out found))
-            ? found!
-            : throw ServiceErrors.NotFound($"activity execution not found for ID: {activityId}{(runId.Length > 0 ? ", RunId: " + runId : "")}");
-    }
+    public static StandaloneActivity Find(Step step, NamespaceEntry space, string activityId, string runId) =>
+        Find<StandaloneActivity>(step, EntityKind.Activity, space, activityId, runId, "activity execution");
 
-    public StandaloneActivityState S { get; }
+    public StandaloneActivityState S => state;
+
+    public override IStandaloneState Common => state;
 
     public ActivityState Activity => S.Activity;
 
     public ActivityExecutionStatus Status => (ActivityExecutionStatus)S.Status;
 
-    public bool IsRunning => Status == ActivityExecutionStatus.Running;
-
-    public NamespaceEntry Namespace => core.Namespaces.TryGetById(NamespaceId, out var entry)
-        ? entry
-        : throw new InvalidOperationException($"Namespace {NamespaceId} of activity run {RunId} is gone.");
+    public override bool IsRunning => Status == ActivityExecutionStatus.Running;
 
     /// <summary>Null while it runs.</summary>
     public ActivityExecutionOutcome? Outcome => S.Outcome.IsEmpty ? null : ActivityExecutionOutcome.Parser.ParseFrom(S.Outcome);
@@ -67,67 +50,26 @@ internal sealed class StandaloneActivity : Entity, ICallbackSource
     public PropagatedSerializationContext? SerializationContext =>
         S.SerializationContext.IsEmpty ? null : PropagatedSerializationContext.Parser.ParseFrom(S.SerializationContext);
 
-    public Link Link => new() { Activity = new() { Namespace = Namespace.Name, ActivityId = Id, RunId = RunId } };
+    public override Link Link => new() { Activity = new() { Namespace = Namespace.Name, ActivityId = Id, RunId = RunId } };
 
     /// <summary>When its first attempt may begin.</summary>
     public long FirstDispatch => Instant.Add(Activity.ScheduledTime, S.StartDelay);
 
-    public EngineCore Core => core;
+    protected override bool IsWorkedOn => !Activity.Paused && (Activity.StartedTime > 0 || Activity.AttemptScheduledTime <= Core.Clock.Now());
 
-    Entity ICallbackSource.Entity => this;
+    public override NexusCompletion GetCompletion(State.CallbackState callback) => NexusCompletion.Of(this);
 
-    RepeatedField<State.CallbackState> ICallbackSource.Callbacks => S.Callbacks;
-
-    public override bool IsOpen => IsRunning || DeliverCallbacks.IsPending(S.Callbacks);
-
-    public override bool IsPinned => waiters.Count > 0;
-
-    public override bool IsBusy => IsRunning
-        ? !Activity.Paused && (Activity.StartedTime > 0 || Activity.AttemptScheduledTime <= core.Clock.Now())
-        : DeliverCallbacks.IsSending(S.Callbacks);
-
-    NexusCompletion ICallbackSource.GetCompletion(State.CallbackState callback) => NexusCompletion.Of(this);
-
-    /// <summary>Answered true with the commit of the next change, or of its end.</summary>
-    public void Wait(Reply<bool> reply, bool closeOnly) => waiters.Add((reply, closeOnly));
-
-    public void StopWaiting(Reply<bool> reply) => waiters.RemoveAll(waiter => waiter.Reply == reply);
-
-    public override byte[] Serialize()
+    /// <summary>It has its outcome.</summary>
+    public void Close(Step step, ActivityExecutionStatus status, ActivityExecutionOutcome outcome)
     {
-        S.Transitions++;
-        return S.ToByteArray();
-    }
-
-    public override void WriteMore(WriteBatch batch)
-    {
-        var news = new Step(core, core.Clock.Now());
-        foreach (var (reply, closeOnly) in waiters.ToList())
+        S.Status = (int)status;
+        S.Outcome = outcome.ToByteString();
+        if (Activity.StartedTime > 0)
         {
-            if (!closeOnly || !IsRunning)
-            {
-                StopWaiting(reply);
-                reply.Set(news, true);
-            }
+            Activity.LastAttemptCompleteTime = step.Now;
         }
-    }
 
-    public override long NextWake(long now)
-    {
-        var next = IsRunning ? ActivityClock.NextWake(Activity, now) : DeliverCallbacks.NextWake(S.Callbacks);
-        return next == 0 ? Instant.Never : next;
-    }
-
-    public override void OnWake(Step step)
-    {
-        if (!IsRunning)
-        {
-            DeliverCallbacks.Wake(step, this);
-        }
-        else if (ActivityClock.Passed(Activity, step.Now) is not TimeoutType.Unspecified and var type)
-        {
-            EndActivity.TimeOut(step, this, Activity, type);
-        }
+        SetClosed(step);
     }
 
     public override void CollectTasks(long now, List<TaskRef> tasks)
@@ -176,13 +118,13 @@ internal sealed class StandaloneActivity : Entity, ICallbackSource
         Attributes = SearchAttributeCodec.Decode(SearchAttributes.Parser.ParseFrom(S.SearchAttributes), Namespace.CustomAttributes),
     };
 
-    public override void Abandon(Exception reason)
-    {
-        foreach (var (reply, _) in waiters)
-        {
-            reply.Reject(reason);
-        }
+    protected override long NextWakeRunning(long now) => ActivityClock.NextWake(Activity, now);
 
-        waiters.Clear();
+    protected override void OnWakeRunning(Step step)
+    {
+        if (ActivityClock.Passed(Activity, step.Now) is not TimeoutType.Unspecified and var type)
+        {
+            EndActivity.TimeOut(step, this, Activity, type);
+        }
     }
 }

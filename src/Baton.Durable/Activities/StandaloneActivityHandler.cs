@@ -3,6 +3,7 @@ using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Services;
+using Baton.Durable.Standalone;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -13,10 +14,8 @@ using Temporalio.Api.WorkflowService.V1;
 namespace Baton.Durable.Activities;
 
 /// <summary>Standalone activities: starts, waits for, describes, lists, cancels, terminates and deletes them.</summary>
-internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerBase(engine)
+internal sealed class StandaloneActivityHandler(DurableEngine engine) : StandaloneHandlerBase(engine)
 {
-    private const int MaxPage = 1000;
-
     public Task<StartActivityExecutionResponse> StartActivityExecution(StartActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
@@ -30,13 +29,18 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
         {
             if (StartStandaloneActivity.FindExisting(step, space, request) is { } existing)
             {
-                var isRetry = existing.S.StartRequestId == request.RequestId;
-                if (!isRetry)
+                if (request.OnConflictOptions is { } options)
                 {
-                    StartStandaloneActivity.Attach(step, existing, request);
+                    StandaloneStart.Attach(
+                        step,
+                        existing,
+                        request.RequestId,
+                        options.AttachRequestId,
+                        options.AttachCompletionCallbacks ? request.CompletionCallbacks : null,
+                        options.AttachLinks ? request.Links : null);
                 }
 
-                return new StartActivityExecutionResponse { RunId = existing.RunId, Started = isRetry, Link = existing.Link };
+                return new StartActivityExecutionResponse { RunId = existing.RunId, Started = existing.S.StartRequestId == request.RequestId, Link = existing.Link };
             }
 
             var activity = StartStandaloneActivity.Apply(step, space, request);
@@ -54,7 +58,7 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
     public async Task<DescribeActivityExecutionResponse> DescribeActivityExecution(DescribeActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.ActivityId, request.RunId);
+        RequireTarget(request.ActivityId, request.RunId, "ActivityId");
         if (!request.LongPollToken.IsEmpty)
         {
             if (request.RunId.Length == 0)
@@ -62,8 +66,7 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
                 throw ServiceErrors.InvalidArgument("run id is required when long poll token is provided");
             }
 
-            var token = ParseToken(request.LongPollToken);
-            if (!await WaitAsync(space, request.ActivityId, request.RunId, call, closeOnly: false, activity => IsNews(activity, token)))
+            if (!await WaitForNewsAsync(request.LongPollToken, call, step => StandaloneActivity.Find(step, space, request.ActivityId, request.RunId)))
             {
                 return new DescribeActivityExecutionResponse();
             }
@@ -75,11 +78,11 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
     public async Task<PollActivityExecutionResponse> PollActivityExecution(PollActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.ActivityId, request.RunId);
+        RequireTarget(request.ActivityId, request.RunId, "ActivityId");
 
         // The run is fixed when the wait begins: one that follows it under its id is another activity.
         var runId = request.RunId.Length > 0 ? request.RunId : await Engine.Run(step => StandaloneActivity.Find(step, space, request.ActivityId, "").RunId);
-        if (!await WaitAsync(space, request.ActivityId, runId, call, closeOnly: true, static activity => !activity.IsRunning))
+        if (!await WaitAsync(call, step => StandaloneActivity.Find(step, space, request.ActivityId, runId), static activity => !activity.IsRunning))
         {
             return new PollActivityExecutionResponse();
         }
@@ -110,29 +113,15 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
         var space = Namespace(request.Namespace);
         var query = Visible.Parse(request.Query, space, EntityKind.Activity);
         var response = new CountActivityExecutionsResponse();
-        if (query.GroupBy.Count == 0)
-        {
-            response.Count = Engine.Store.Visibility.Count(EntityKind.Activity, space.Id, query);
-            return Task.FromResult(response);
-        }
-
-        foreach (var (values, count) in Engine.Store.Visibility.CountGroups(EntityKind.Activity, space.Id, query))
-        {
-            response.Count += count;
-            response.Groups.Add(new CountActivityExecutionsResponse.Types.AggregationGroup
-            {
-                Count = count,
-                GroupValues = { values.Select(static value => value is { } known ? SearchAttributeCodec.Encode(known) : new Payload()) },
-            });
-        }
-
+        response.Count = Visible.Count(
+            Engine, EntityKind.Activity, space, query, (count, values) => response.Groups.Add(new CountActivityExecutionsResponse.Types.AggregationGroup { Count = count, GroupValues = { values } }));
         return Task.FromResult(response);
     }
 
     public Task<RequestCancelActivityExecutionResponse> RequestCancelActivityExecution(RequestCancelActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.ActivityId, request.RunId);
+        RequireTarget(request.ActivityId, request.RunId, "ActivityId");
         RequireBlob(new Payload { Data = ByteString.CopyFromUtf8(request.Reason) }, "Reason");
         return Engine.Run(step =>
         {
@@ -153,7 +142,7 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
     public Task<TerminateActivityExecutionResponse> TerminateActivityExecution(TerminateActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.ActivityId, request.RunId);
+        RequireTarget(request.ActivityId, request.RunId, "ActivityId");
         RequireBlob(new Payload { Data = ByteString.CopyFromUtf8(request.Reason) }, "Reason");
         return Engine.Run(step =>
         {
@@ -174,7 +163,7 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
     public Task<DeleteActivityExecutionResponse> DeleteActivityExecution(DeleteActivityExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.ActivityId, request.RunId);
+        RequireTarget(request.ActivityId, request.RunId, "ActivityId");
         return Engine.Run(step =>
         {
             var activity = StandaloneActivity.Find(step, space, request.ActivityId, request.RunId);
@@ -195,57 +184,5 @@ internal sealed class StandaloneActivityHandler(DurableEngine engine) : HandlerB
         {
             throw ServiceErrors.FailedPrecondition($"activity execution is not running: its status is {activity.Status}");
         }
-    }
-
-    private static bool IsNews(StandaloneActivity activity, ChangePollToken token) =>
-        token.RunKey != activity.RunKey || token.RunId != activity.RunId
-            ? throw ServiceErrors.InvalidArgument("long poll token does not match execution")
-            : activity.S.Transitions != token.Transitions;
-
-    private static ChangePollToken ParseToken(ByteString bytes)
-    {
-        try
-        {
-            return ChangePollToken.Parser.ParseFrom(bytes) is { RunKey: > 0, RunId.Length: > 0 } token ? token : throw ServiceErrors.InvalidArgument("invalid long poll token");
-        }
-        catch (InvalidProtocolBufferException)
-        {
-            throw ServiceErrors.InvalidArgument("invalid long poll token");
-        }
-    }
-
-    private void RequireTarget(string activityId, string runId)
-    {
-        RequireId(activityId, "ActivityId");
-        if (runId.Length > 0 && !Guid.TryParse(runId, out _))
-        {
-            throw ServiceErrors.InvalidArgument("invalid run id: must be a valid UUID");
-        }
-    }
-
-    /// <summary>False when the time was up.</summary>
-    private Task<bool> WaitAsync(NamespaceEntry space, string activityId, string runId, CallContext call, bool closeOnly, Func<StandaloneActivity, bool> isDone)
-    {
-        StandaloneActivity? waitedFor = null;
-        return Engine.Wait<bool>(
-            (step, reply) =>
-            {
-                waitedFor = StandaloneActivity.Find(step, space, activityId, runId);
-                if (isDone(waitedFor))
-                {
-                    reply.Set(step, true);
-                }
-                else
-                {
-                    waitedFor.Wait(reply, closeOnly);
-                }
-            },
-            (step, reply) =>
-            {
-                waitedFor?.StopWaiting(reply);
-                reply.Set(step, false);
-            },
-            LongPolls.Limit(call, Limits.LongWait),
-            call.CancellationToken);
     }
 }

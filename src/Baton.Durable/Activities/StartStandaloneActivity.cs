@@ -4,6 +4,7 @@ using Baton.Durable.Execution.Commands;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Services;
+using Baton.Durable.Standalone;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -54,28 +55,20 @@ internal static class StartStandaloneActivity
 
     /// <summary>The activity that the request is answered with instead of a new one, or null.</summary>
     /// <exception cref="ServiceException">ALREADY_EXISTS: the policies forbid the id.</exception>
-    public static StandaloneActivity? FindExisting(Step step, NamespaceEntry space, StartActivityExecutionRequest request)
-    {
-        if (!step.TryFindCurrent<StandaloneActivity>(EntityKind.Activity, space.Id, request.ActivityId, out var current))
-        {
-            return null;
-        }
-
-        if (current.S.StartRequestId == request.RequestId || current.S.AttachedRequestIds.Contains(request.RequestId))
-        {
-            return current;
-        }
-
-        var isFree = current.IsRunning ? request.IdConflictPolicy == ActivityIdConflictPolicy.UseExisting : request.IdReusePolicy switch
-        {
-            ActivityIdReusePolicy.RejectDuplicate => false,
-            ActivityIdReusePolicy.AllowDuplicateFailedOnly => current.Status != ActivityExecutionStatus.Completed,
-            _ => true,
-        };
-        return !isFree
-            ? throw ServiceErrors.ActivityExecutionAlreadyStarted("activity execution already started", current.S.StartRequestId, current.RunId)
-            : current.IsRunning ? current : null;
-    }
+    public static StandaloneActivity? FindExisting(Step step, NamespaceEntry space, StartActivityExecutionRequest request) =>
+        StandaloneStart.FindExisting<StandaloneActivity>(
+            step,
+            EntityKind.Activity,
+            space,
+            request.ActivityId,
+            request.RequestId,
+            current => current.IsRunning ? request.IdConflictPolicy == ActivityIdConflictPolicy.UseExisting : request.IdReusePolicy switch
+            {
+                ActivityIdReusePolicy.RejectDuplicate => false,
+                ActivityIdReusePolicy.AllowDuplicateFailedOnly => current.Status != ActivityExecutionStatus.Completed,
+                _ => true,
+            },
+            static (startRequestId, runId) => ServiceErrors.ActivityExecutionAlreadyStarted("activity execution already started", startRequestId, runId));
 
     public static StandaloneActivity Apply(Step step, NamespaceEntry space, StartActivityExecutionRequest request)
     {
@@ -115,41 +108,11 @@ internal static class StartStandaloneActivity
             SerializationContext = request.PropagatedNexusSerializationContext?.ToByteString() ?? ByteString.Empty,
         };
         DeliverCallbacks.Add(step, state.Callbacks, request.CompletionCallbacks, request.RequestId);
-        AddLinks(state, request);
+        StandaloneStart.AddLinks(state, request.Links);
         var standalone = new StandaloneActivity(step.Core, step.Core.NewRunKey(), space.Id, request.ActivityId, Step.NewRunId(), state);
         step.Add(standalone);
         return standalone;
     }
-
-    /// <summary>A start that found its id in use may leave its callbacks and links with the activity that has it.</summary>
-    public static void Attach(Step step, StandaloneActivity activity, StartActivityExecutionRequest request)
-    {
-        var options = request.OnConflictOptions;
-        if (options is null || activity.S.AttachedRequestIds.Contains(request.RequestId))
-        {
-            return;
-        }
-
-        if (options.AttachCompletionCallbacks)
-        {
-            DeliverCallbacks.Add(step, activity.S.Callbacks, request.CompletionCallbacks, request.RequestId);
-        }
-
-        if (options.AttachLinks)
-        {
-            AddLinks(activity.S, request);
-        }
-
-        if (options.AttachRequestId)
-        {
-            activity.S.AttachedRequestIds.Add(request.RequestId);
-        }
-
-        step.Touch(activity);
-    }
-
-    private static void AddLinks(StandaloneActivityState state, StartActivityExecutionRequest request) =>
-        state.Links.AddRange(request.Links.Select(static link => link.ToByteString()).Except(state.Links));
 
     private static void RequireText(string? value, string field, EngineLimits limits)
     {

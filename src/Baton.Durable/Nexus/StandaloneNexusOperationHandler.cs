@@ -4,6 +4,7 @@ using Baton.Durable.Execution.Commands;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Baton.Durable.Services;
+using Baton.Durable.Standalone;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -15,10 +16,8 @@ using Temporalio.Api.WorkflowService.V1;
 namespace Baton.Durable.Nexus;
 
 /// <summary>Standalone Nexus operations: starts, waits for, describes, lists, cancels, terminates and deletes them.</summary>
-internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : HandlerBase(engine)
+internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : StandaloneHandlerBase(engine)
 {
-    private const int MaxPage = 1000;
-
     public Task<StartNexusOperationExecutionResponse> StartNexusOperationExecution(StartNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
@@ -42,13 +41,18 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
 
             if (StartStandaloneNexusOperation.FindExisting(step, space, request) is { } existing)
             {
-                var isRetry = existing.S.StartRequestId == request.RequestId;
-                if (!isRetry)
+                if (request.OnConflictOptions is { } options)
                 {
-                    StartStandaloneNexusOperation.Attach(step, existing, request);
+                    StandaloneStart.Attach(
+                        step,
+                        existing,
+                        request.RequestId,
+                        options.AttachRequestId,
+                        options.AttachCompletionCallbacks ? request.CompletionCallbacks : null,
+                        options.AttachLinks ? request.Links : null);
                 }
 
-                return new StartNexusOperationExecutionResponse { RunId = existing.RunId, Started = isRetry };
+                return new StartNexusOperationExecutionResponse { RunId = existing.RunId, Started = existing.S.StartRequestId == request.RequestId };
             }
 
             return new StartNexusOperationExecutionResponse { RunId = StartStandaloneNexusOperation.Apply(step, space, request).RunId, Started = true };
@@ -58,16 +62,11 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
     public async Task<DescribeNexusOperationExecutionResponse> DescribeNexusOperationExecution(DescribeNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.OperationId, request.RunId);
-        if (!request.LongPollToken.IsEmpty)
+        RequireTarget(request.OperationId, request.RunId, "OperationId");
+        if (!request.LongPollToken.IsEmpty
+            && !await WaitForNewsAsync(request.LongPollToken, call, step => StandaloneNexusOperation.Find(step, space, request.OperationId, request.RunId)))
         {
-            var token = ParseToken(request.LongPollToken);
-            if (!await WaitAsync(space, request.OperationId, request.RunId, call, operation => operation.RunId != token.RunId
-                ? throw ServiceErrors.InvalidArgument("long poll token does not match execution")
-                : operation.S.Transitions != token.Transitions))
-            {
-                return new DescribeNexusOperationExecutionResponse();
-            }
+            return new DescribeNexusOperationExecutionResponse();
         }
 
         return await Engine.Run(step => StandaloneNexusDescriptions.Describe(StandaloneNexusOperation.Find(step, space, request.OperationId, request.RunId), request));
@@ -76,12 +75,15 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
     public async Task<PollNexusOperationExecutionResponse> PollNexusOperationExecution(PollNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.OperationId, request.RunId);
+        RequireTarget(request.OperationId, request.RunId, "OperationId");
         var isStartEnough = request.WaitStage == NexusOperationWaitStage.Started;
 
         // The run is fixed when the wait begins: one that follows it under its id is another operation.
         var runId = request.RunId.Length > 0 ? request.RunId : await Engine.Run(step => StandaloneNexusOperation.Find(step, space, request.OperationId, "").RunId);
-        if (!await WaitAsync(space, request.OperationId, runId, call, operation => !operation.IsRunning || (isStartEnough && operation.Operation.StartedTime > 0)))
+        if (!await WaitAsync(
+            call,
+            step => StandaloneNexusOperation.Find(step, space, request.OperationId, runId),
+            operation => !operation.IsRunning || (isStartEnough && operation.Operation.StartedTime > 0)))
         {
             return new PollNexusOperationExecutionResponse();
         }
@@ -122,29 +124,15 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
         var space = Namespace(request.Namespace);
         var query = Visible.Parse(request.Query, space, EntityKind.NexusOperation);
         var response = new CountNexusOperationExecutionsResponse();
-        if (query.GroupBy.Count == 0)
-        {
-            response.Count = Engine.Store.Visibility.Count(EntityKind.NexusOperation, space.Id, query);
-            return Task.FromResult(response);
-        }
-
-        foreach (var (values, count) in Engine.Store.Visibility.CountGroups(EntityKind.NexusOperation, space.Id, query))
-        {
-            response.Count += count;
-            response.Groups.Add(new CountNexusOperationExecutionsResponse.Types.AggregationGroup
-            {
-                Count = count,
-                GroupValues = { values.Select(static value => value is { } known ? SearchAttributeCodec.Encode(known) : new Payload()) },
-            });
-        }
-
+        response.Count = Visible.Count(
+            Engine, EntityKind.NexusOperation, space, query, (count, values) => response.Groups.Add(new CountNexusOperationExecutionsResponse.Types.AggregationGroup { Count = count, GroupValues = { values } }));
         return Task.FromResult(response);
     }
 
     public Task<RequestCancelNexusOperationExecutionResponse> RequestCancelNexusOperationExecution(RequestCancelNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.OperationId, request.RunId);
+        RequireTarget(request.OperationId, request.RunId, "OperationId");
         return Engine.Run(step =>
         {
             var operation = StandaloneNexusOperation.Find(step, space, request.OperationId, request.RunId);
@@ -166,7 +154,7 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
     public Task<TerminateNexusOperationExecutionResponse> TerminateNexusOperationExecution(TerminateNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.OperationId, request.RunId);
+        RequireTarget(request.OperationId, request.RunId, "OperationId");
         return Engine.Run(step =>
         {
             var operation = StandaloneNexusOperation.Find(step, space, request.OperationId, request.RunId);
@@ -187,7 +175,7 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
     public Task<DeleteNexusOperationExecutionResponse> DeleteNexusOperationExecution(DeleteNexusOperationExecutionRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
-        RequireTarget(request.OperationId, request.RunId);
+        RequireTarget(request.OperationId, request.RunId, "OperationId");
         return Engine.Run(step =>
         {
             var operation = StandaloneNexusOperation.Find(step, space, request.OperationId, request.RunId);
@@ -210,52 +198,5 @@ internal sealed class StandaloneNexusOperationHandler(DurableEngine engine) : Ha
         {
             throw ServiceErrors.FailedPrecondition($"nexus operation execution is not running: its status is {operation.Status}");
         }
-    }
-
-    private static ChangePollToken ParseToken(ByteString bytes)
-    {
-        try
-        {
-            return ChangePollToken.Parser.ParseFrom(bytes) is { RunKey: > 0, RunId.Length: > 0 } token ? token : throw ServiceErrors.InvalidArgument("invalid long poll token");
-        }
-        catch (InvalidProtocolBufferException)
-        {
-            throw ServiceErrors.InvalidArgument("invalid long poll token");
-        }
-    }
-
-    private void RequireTarget(string operationId, string runId)
-    {
-        RequireId(operationId, "OperationId");
-        if (runId.Length > 0 && !Guid.TryParse(runId, out _))
-        {
-            throw ServiceErrors.InvalidArgument("invalid run id: must be a valid UUID");
-        }
-    }
-
-    /// <summary>False when the time was up.</summary>
-    private Task<bool> WaitAsync(NamespaceEntry space, string operationId, string runId, CallContext call, Func<StandaloneNexusOperation, bool> isMet)
-    {
-        StandaloneNexusOperation? waitedFor = null;
-        return Engine.Wait<bool>(
-            (step, reply) =>
-            {
-                waitedFor = StandaloneNexusOperation.Find(step, space, operationId, runId);
-                if (isMet(waitedFor))
-                {
-                    reply.Set(step, true);
-                }
-                else
-                {
-                    waitedFor.Wait(reply, isMet);
-                }
-            },
-            (step, reply) =>
-            {
-                waitedFor?.StopWaiting(reply);
-                reply.Set(step, false);
-            },
-            LongPolls.Limit(call, Limits.LongWait),
-            call.CancellationToken);
     }
 }

@@ -3,6 +3,7 @@ using Baton.Durable.Execution;
 using Baton.Durable.Execution.Commands;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
+using Baton.Durable.Standalone;
 using Baton.Durable.State;
 using Baton.Durable.Storage;
 using Google.Protobuf;
@@ -31,28 +32,20 @@ internal static class StartStandaloneNexusOperation
 
     /// <summary>The operation that the request is answered with instead of a new one, or null.</summary>
     /// <exception cref="ServiceException">ALREADY_EXISTS: the policies forbid the id.</exception>
-    public static StandaloneNexusOperation? FindExisting(Step step, NamespaceEntry space, StartNexusOperationExecutionRequest request)
-    {
-        if (!step.TryFindCurrent<StandaloneNexusOperation>(EntityKind.NexusOperation, space.Id, request.OperationId, out var current))
-        {
-            return null;
-        }
-
-        if (current.S.StartRequestId == request.RequestId || current.S.AttachedRequestIds.Contains(request.RequestId))
-        {
-            return current;
-        }
-
-        var isFree = current.IsRunning ? request.IdConflictPolicy == NexusOperationIdConflictPolicy.UseExisting : request.IdReusePolicy switch
-        {
-            NexusOperationIdReusePolicy.RejectDuplicate => false,
-            NexusOperationIdReusePolicy.AllowDuplicateFailedOnly => current.Status != NexusOperationExecutionStatus.Completed,
-            _ => true,
-        };
-        return !isFree
-            ? throw ServiceErrors.NexusOperationExecutionAlreadyStarted("nexus operation execution already started", current.S.StartRequestId, current.RunId)
-            : current.IsRunning ? current : null;
-    }
+    public static StandaloneNexusOperation? FindExisting(Step step, NamespaceEntry space, StartNexusOperationExecutionRequest request) =>
+        StandaloneStart.FindExisting<StandaloneNexusOperation>(
+            step,
+            EntityKind.NexusOperation,
+            space,
+            request.OperationId,
+            request.RequestId,
+            current => current.IsRunning ? request.IdConflictPolicy == NexusOperationIdConflictPolicy.UseExisting : request.IdReusePolicy switch
+            {
+                NexusOperationIdReusePolicy.RejectDuplicate => false,
+                NexusOperationIdReusePolicy.AllowDuplicateFailedOnly => current.Status != NexusOperationExecutionStatus.Completed,
+                _ => true,
+            },
+            static (startRequestId, runId) => ServiceErrors.NexusOperationExecutionAlreadyStarted("nexus operation execution already started", startRequestId, runId));
 
     public static StandaloneNexusOperation Apply(Step step, NamespaceEntry space, StartNexusOperationExecutionRequest request)
     {
@@ -74,39 +67,10 @@ internal static class StartStandaloneNexusOperation
             SearchAttributes = request.SearchAttributes?.ToByteString() ?? ByteString.Empty,
         };
         DeliverCallbacks.Add(step, state.Callbacks, request.CompletionCallbacks, request.RequestId);
-        AddLinks(state, request);
+        StandaloneStart.AddLinks(state, request.Links);
         var standalone = new StandaloneNexusOperation(step.Core, step.Core.NewRunKey(), space.Id, request.OperationId, Step.NewRunId(), state);
         step.Add(standalone);
         AttemptNexusOperation.Begin(step, standalone, standalone.Operation);
         return standalone;
     }
-
-    /// <summary>A start that found its id in use may leave its callbacks and links with the operation that has it.</summary>
-    public static void Attach(Step step, StandaloneNexusOperation operation, StartNexusOperationExecutionRequest request)
-    {
-        if (request.OnConflictOptions is not { } options)
-        {
-            return;
-        }
-
-        if (options.AttachCompletionCallbacks)
-        {
-            DeliverCallbacks.Add(step, operation.S.Callbacks, request.CompletionCallbacks, request.RequestId);
-        }
-
-        if (options.AttachLinks)
-        {
-            AddLinks(operation.S, request);
-        }
-
-        if (options.AttachRequestId)
-        {
-            operation.S.AttachedRequestIds.Add(request.RequestId);
-        }
-
-        step.Touch(operation);
-    }
-
-    private static void AddLinks(StandaloneNexusOperationState state, StartNexusOperationExecutionRequest request) =>
-        state.Links.AddRange(request.Links.Select(static link => link.ToByteString()).Except(state.Links));
 }

@@ -167,18 +167,8 @@ internal sealed class ScheduleHandler(DurableEngine engine) : HandlerBase(engine
         return Task.FromResult(Query(request.Query, space, query =>
         {
             var response = new CountSchedulesResponse();
-            if (query.GroupBy.Count == 0)
-            {
-                response.Count = Engine.Store.Visibility.Count(EntityKind.Schedule, space.Id, query);
-                return response;
-            }
-            foreach (var (values, count) in Engine.Store.Visibility.CountGroups(EntityKind.Schedule, space.Id, query))
-            {
-                response.Count += count;
-                var group = new CountSchedulesResponse.Types.AggregationGroup { Count = count };
-                group.GroupValues.AddRange(values.Select(v => v is { } value ? SearchAttributeCodec.Encode(value) : new Payload()));
-                response.Groups.Add(group);
-            }
+            response.Count = Visible.Count(
+                Engine, EntityKind.Schedule, space, query, (count, values) => response.Groups.Add(new CountSchedulesResponse.Types.AggregationGroup { Count = count, GroupValues = { values } }));
             return response;
         }));
     }

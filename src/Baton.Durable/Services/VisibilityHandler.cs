@@ -59,22 +59,8 @@ internal sealed class VisibilityHandler(DurableEngine engine) : HandlerBase(engi
         var space = Namespace(request.Namespace);
         var query = Parse(request.Query, space);
         var response = new CountWorkflowExecutionsResponse();
-        if (query.GroupBy.Count == 0)
-        {
-            response.Count = Engine.Store.Visibility.Count(EntityKind.Workflow, space.Id, query);
-            return Task.FromResult(response);
-        }
-
-        foreach (var (values, count) in Engine.Store.Visibility.CountGroups(EntityKind.Workflow, space.Id, query))
-        {
-            response.Count += count;
-            response.Groups.Add(new CountWorkflowExecutionsResponse.Types.AggregationGroup
-            {
-                Count = count,
-                GroupValues = { values.Select(static value => value is { } known ? SearchAttributeCodec.Encode(known) : new Payload()) },
-            });
-        }
-
+        response.Count = Visible.Count(
+            Engine, EntityKind.Workflow, space, query, (count, values) => response.Groups.Add(new CountWorkflowExecutionsResponse.Types.AggregationGroup { Count = count, GroupValues = { values } }));
         return Task.FromResult(response);
     }
 
@@ -182,6 +168,24 @@ internal static class Visible
         {
             throw ServiceErrors.InvalidArgument("Invalid NextPageToken.");
         }
+    }
+
+    /// <param name="addGroup">Given the size and the values of each group of a query that groups.</param>
+    public static long Count(DurableEngine engine, EntityKind kind, NamespaceEntry space, VisibilityQuery query, Action<long, IEnumerable<Payload>> addGroup)
+    {
+        if (query.GroupBy.Count == 0)
+        {
+            return engine.Store.Visibility.Count(kind, space.Id, query);
+        }
+
+        long total = 0;
+        foreach (var (values, count) in engine.Store.Visibility.CountGroups(kind, space.Id, query))
+        {
+            total += count;
+            addGroup(count, values.Select(static value => value is { } known ? SearchAttributeCodec.Encode(known) : new Payload()));
+        }
+
+        return total;
     }
 
     public static VisibilityQuery Parse(string query, NamespaceEntry space, EntityKind kind)
