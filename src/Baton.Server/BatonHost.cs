@@ -1,4 +1,5 @@
 using Baton.Server.Errors;
+using Baton.Server.Flows;
 using Baton.Server.Hosting;
 using Baton.Server.Processes;
 using Baton.Server.Projects;
@@ -20,7 +21,7 @@ public sealed record BatonHostOptions(BatonSettings Settings, ILoggerFactory Log
 ///
 /// Starting, in this order: (1) take the lock of the data folder, which the system frees when this process dies however
 /// it dies; (2) kill what an earlier host left running; (3) prepare; (4) start the server, which goes on where its files
-/// end; (5) start the processes. Nothing else needs to be remembered, so a host that was killed is simply started again.
+/// end; (5) put the project's flows in force; (6) start the processes. Nothing else needs to be remembered, so a host that was killed is simply started again.
 /// </summary>
 public sealed class BatonHost : IAsyncDisposable
 {
@@ -76,6 +77,15 @@ public sealed class BatonHost : IAsyncDisposable
         var set = new ProcessSet();
         var server = await BatonServer.StartAsync(
             new(options.Settings, folder, options.Loggers, options.Time) { DurableFile = options.DatabasePath, Processes = set }, cancel);
+        try
+        {
+            await server.ApplyFlowsAsync(FlowFiles.Read(project.Flows), cancel);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
         var runner = new ProcessRunner(Environment(project, server), options.Output);
         set.Processes = [.. project.Processes.Select(process => new SupervisedProcess(
             process, runner, new ProcessMark(ProcessVariable, $"{project.DataFolder}#{process.Name}", log), options.Time,

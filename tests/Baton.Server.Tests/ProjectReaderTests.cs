@@ -74,7 +74,7 @@ public sealed class ProjectReaderTests : IDisposable
         Assert.Equal(
             """
             line 1, column 7: `name` must be a text
-            line 2, column 1: the document knows no `serve`; it takes name, server, settings, prepare, processes, next
+            line 2, column 1: the document knows no `serve`; it takes name, server, settings, flows, prepare, processes, next
             line 3, column 17: `port` must be 0 to 65535, not 70000
             line 5, column 15: process name bad name may have letters, digits, - and _ only
             line 6, column 10: process empty has no `run`

@@ -3,6 +3,7 @@ using Baton.Server.Audit;
 using Baton.Server.Control;
 using Baton.Server.Data;
 using Baton.Server.Errors;
+using Baton.Server.Flows;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
@@ -85,6 +86,24 @@ public sealed class BatonServer : IAsyncDisposable
             }
             options.Folder.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Puts flows in force; the same ones again change nothing.</summary>
+    /// <exception cref="BatonException">A flow is not valid here; those before it are in force.</exception>
+    public async Task ApplyFlowsAsync(IEnumerable<FlowFile> flows, CancellationToken cancel)
+    {
+        var store = app.Services.GetRequiredService<FlowStore>();
+        foreach (var flow in flows)
+        {
+            try
+            {
+                await store.ApplyAsync(flow.Document.Namespace, flow.Document.Name, flow.Text, default, dryRun: false, by: "project", cancel);
+            }
+            catch (BatonException exception)
+            {
+                throw new BatonException(exception.Code, $"{flow.Path}: {exception.Message}", exception.Cause, exception.Remedy, exception);
+            }
         }
     }
 

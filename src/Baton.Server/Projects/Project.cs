@@ -16,6 +16,9 @@ public sealed record Project(
     IReadOnlyList<ProjectProcess> Processes,
     IReadOnlyList<ProjectHint> Next)
 {
+    /// <summary>Absolute paths of flow files and folders of them, which are put in force at each start.</summary>
+    public IReadOnlyList<string> Flows { get; init; } = [];
+
     /// <summary>Settings of the server, a section for each concept.</summary>
     public YamlMappingNode? Settings { get; init; }
 

@@ -12,6 +12,7 @@ namespace Baton.Server.Projects;
 /// server: { port: 7233, namespace: default }
 /// settings:                        # of the server, see docs/settings.md
 ///   Http: { Url: "http://127.0.0.1:7280" }
+/// flows: [flows]                   # files and folders; put in force at each start (default: the folder flows, if it is there)
 /// prepare:                         # in order, before anything starts
 ///   - dotnet build worker -c Release
 /// processes:
@@ -65,7 +66,7 @@ public sealed partial class ProjectReader
     private Project ReadFile()
     {
         var root = Load();
-        Check(root, "the document", "name", "server", "settings", "prepare", "processes", "next");
+        Check(root, "the document", "name", "server", "settings", "flows", "prepare", "processes", "next");
         var server = Mapping(root, "server");
         Check(server, "server", "port", "namespace");
         var processes = Mapping(root, "processes");
@@ -79,6 +80,7 @@ public sealed partial class ProjectReader
             [.. Sequence(root, "next").Select(Hint)])
         {
             Settings = Child<YamlMappingNode>(root, "settings", "a mapping"),
+            Flows = root.Children.ContainsKey("flows") ? [.. Sequence(root, "flows").Select(FlowPath)] : UsualFlows(),
         };
     }
 
@@ -152,6 +154,18 @@ public sealed partial class ProjectReader
         return new(Text(hint, "say") ?? "", Text(hint, "run") ?? "");
     }
 
+    private string FlowPath(YamlNode node)
+    {
+        var path = Path.Combine(folder, Scalar(node, "an entry of `flows`"));
+        if (!Path.Exists(path))
+        {
+            Problem(node, $"there is no file or folder {path}");
+        }
+        return path;
+    }
+
+    private string[] UsualFlows() => Path.Combine(folder, "flows") is var usual && Directory.Exists(usual) ? [usual] : [];
+
     private ushort Port(YamlMappingNode server)
     {
         var text = Text(server, "port");
@@ -178,7 +192,7 @@ public sealed partial class ProjectReader
             return Single(name, "npm install --no-audit --no-fund", ["npm", "start"]);
         }
         // Flows and events need no process of the project's own.
-        return new Project(name, folder, Project.DefaultPort, "default", [], [], []);
+        return new Project(name, folder, Project.DefaultPort, "default", [], [], []) { Flows = UsualFlows() };
     }
 
     private Project Single(string name, string prepare, IReadOnlyList<string> run)
