@@ -73,7 +73,7 @@ public sealed partial class DurableServer : IAsyncDisposable
         var (address, httpAddress) = (listeners.Address, listeners.HttpAddress);
         host.Nexus?.Listening(options.PublicHttpUrl?.TrimEnd('/') ?? httpAddress);
         LogStarted(log, address, options.DatabasePath ?? "memory");
-        if (options.ApiKeys.Count == 0 && options.Tls?.ClientCaPath is null && !IsLoopback(options.Ip))
+        if (options.ApiKeys.Count == 0 && options.Authenticator is null && options.Tls?.ClientCaPath is null && !IsLoopback(options.Ip))
         {
             LogListensWithoutKeys(log, options.Ip);
         }

@@ -50,6 +50,9 @@ public sealed record DurableServerOptions
     /// <summary>Keys accepted in <c>authorization: Bearer</c>. None lets everybody in. Health checks never need a key.</summary>
     public IReadOnlyList<DurableApiKey> ApiKeys { get; init; } = [];
 
+    /// <summary>Takes tokens beside <see cref="ApiKeys"/>, and says what their owners may do. Set, it closes the server to everybody else.</summary>
+    public DurableAuthenticator? Authenticator { get; init; }
+
     /// <summary>How long closed executions of the initial namespaces are kept. At least one minute; default 7 days.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromDays(7);
 

@@ -29,20 +29,12 @@ internal sealed class CallContext(ServerCallContext call, TimeProvider clock)
     public string Peer => $"{Http.Connection.RemoteIpAddress}:{Http.Connection.RemotePort}";
 
     /// <summary>Name of the API key or subject of the client certificate; null where neither is asked for.</summary>
-    public string? Principal => Http.Features.Get<CallerIdentity>()?.Name ?? Http.Connection.ClientCertificate?.Subject;
+    public string? Principal => Caller?.Name ?? Http.Connection.ClientCertificate?.Subject;
 
-    /// <summary>Whether the caller's key opens a namespace; empty for the whole server.</summary>
-    public bool MayUse(string ns) => Http.Features.Get<CallerIdentity>()?.MayUse(ns) != false;
+    /// <summary>Who the request gate found the caller to be; null where it asks nobody.</summary>
+    public DurableCaller? Caller => Http.Features.Get<DurableCaller>();
 
     public string Header(string name) => Http.Request.Headers.TryGetValue(name, out var values) ? values.ToString() : "";
 
     private HttpContext Http => http ??= call.GetHttpContext();
-}
-
-/// <summary>Who the request gate found the caller to be.</summary>
-/// <param name="Namespaces">What the caller may name; empty for everything.</param>
-internal sealed record CallerIdentity(string Name, IReadOnlyList<string> Namespaces)
-{
-    /// <param name="ns">Empty for a call that concerns the whole server.</param>
-    public bool MayUse(string ns) => Namespaces.Count == 0 || Namespaces.Contains(ns);
 }

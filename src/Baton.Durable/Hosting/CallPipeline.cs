@@ -12,7 +12,7 @@ namespace Baton.Durable.Hosting;
 /// What happens around every handler: long polls are counted, and whatever a handler throws becomes a status that tells the
 /// caller what it needs and nothing of the inside.
 /// </summary>
-internal sealed partial class CallPipeline(PollLimiter polls, ApiKeyRing keys, TimeProvider clock, ILogger<CallPipeline> log)
+internal sealed partial class CallPipeline(PollLimiter polls, TimeProvider clock, ILogger<CallPipeline> log)
 {
     public UnaryServerMethod<TService, TRequest, TResponse> Wrap<TService, TRequest, TResponse>(
         MethodDescriptor method, Func<TRequest, CallContext, Task<TResponse>> handler)
@@ -33,18 +33,16 @@ internal sealed partial class CallPipeline(PollLimiter polls, ApiKeyRing keys, T
         return (_, request, call) => InvokeAsync(name, handler, request, call);
     }
 
-    /// <summary>Refuses callers whose key does not open the namespace that a request names. What the server is, everybody may know.</summary>
-    private Func<TRequest, CallContext, Task<TResponse>> Guarded<TRequest, TResponse>(MethodDescriptor method, Func<TRequest, CallContext, Task<TResponse>> handler)
+    /// <summary>Refuses callers who may not do it in the namespace that the request names.</summary>
+    private static Func<TRequest, CallContext, Task<TResponse>> Guarded<TRequest, TResponse>(MethodDescriptor method, Func<TRequest, CallContext, Task<TResponse>> handler)
         where TRequest : class, IMessage
-        where TResponse : class
     {
-        if (!keys.HasBound || typeof(TRequest) == typeof(GetSystemInfoRequest))
+        if (DurableMethods.AccessOf(method.Name) is not { } access)
         {
             return handler;
         }
-
-        var ns = method.InputType.FindFieldByName("namespace")?.Accessor;
-        return (request, call) => call.MayUse(ns is null ? "" : (string)ns.GetValue(request))
+        var ns = method.InputType.FindFieldByName("namespace") is { FieldType: FieldType.String } field ? field.Accessor : null;
+        return (request, call) => call.Caller is null || call.Caller.May((string?)ns?.GetValue(request), access)
             ? handler(request, call)
             : throw ServiceErrors.PermissionDenied("Request unauthorized.");
     }

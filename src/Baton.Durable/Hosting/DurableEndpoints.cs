@@ -37,7 +37,7 @@ internal static class DurableEndpoints
             grpc.MaxSendMessageSize = null;
             grpc.CompressionProviders = [new GzipRequests(options.Limits.RequestBytes)];
         });
-        services.AddSingleton(new ApiKeyRing(options.ApiKeys));
+        services.AddSingleton(new ApiKeyRing(options.ApiKeys, options.Authenticator));
         services.AddSingleton(options.Limits);
         services.AddSingleton(new PollLimiter(options.Limits.ConcurrentPolls));
         services.AddSingleton(TimeProvider.System);

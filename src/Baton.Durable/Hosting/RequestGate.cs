@@ -24,13 +24,13 @@ internal sealed partial class RequestGate(ApiKeyRing keys, DurableLimits limits,
     {
         if (needsKey && !keys.IsOpen)
         {
-            if (keys.Identify(context.Request.Headers.Authorization) is not { } identity)
+            if (await keys.IdentifyAsync(context.Request.Headers.Authorization, context.RequestAborted) is not { } caller)
             {
                 LogRefused(context.Request.Path, context.Connection.RemoteIpAddress);
                 Refuse(context, ServiceErrors.Unauthenticated("Request unauthorized: send a valid API key as 'authorization: Bearer KEY'."));
                 return;
             }
-            context.Features.Set(identity);
+            context.Features.Set(caller);
         }
         var start = await context.Request.BodyReader.ReadAtLeastAsync(PrefixBytes, context.RequestAborted);
         var length = DeclaredLength(start);

@@ -55,7 +55,7 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
         {
             if (keys is { IsOpen: false })
             {
-                context.Features.Set(keys.Identify(context.Request.Headers.Authorization)
+                context.Features.Set(await keys.IdentifyAsync(context.Request.Headers.Authorization, context.RequestAborted)
                     ?? throw new RefusedException("UNAUTHENTICATED", "send a valid API key as 'authorization: Bearer KEY'"));
             }
 
@@ -199,7 +199,7 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
     private async Task<NexusAnswer> SendAsync(HttpContext context, Request request, TimeSpan timeout)
     {
         var (space, queue) = Target(context, request);
-        if (context.Features.Get<CallerIdentity>()?.MayUse(space.Name) == false)
+        if (context.Features.Get<DurableCaller>()?.May(space.Name, DurableAccess.Write) == false)
         {
             throw new RefusedException("UNAUTHORIZED", "permission denied");
         }
