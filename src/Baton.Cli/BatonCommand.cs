@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Baton.Cli.Verbs;
+using Baton.Cli.Verbs.Accounts;
 using Baton.Cli.Verbs.Configs;
 using Baton.Cli.Verbs.Flows;
 using Baton.Cli.Verbs.Runs;
@@ -27,6 +28,12 @@ internal static class BatonCommand
         ProcessNoun.Create(),
         TaskNoun.Create(),
         TraceNoun.Create(),
+        UserNoun.Create(),
+        TokenNoun.Create(),
+        LoginVerb.Create(),
+        LoginVerb.CreateLogout(),
+        SecretNoun.Create(),
+        AuditNoun.Create(),
         ConfigNoun.Create(),
         JqVerb.Create(),
         ExplainVerb.Create(),

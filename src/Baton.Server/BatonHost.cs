@@ -48,6 +48,9 @@ public sealed class BatonHost : IAsyncDisposable
     /// <summary>Where API and console answer.</summary>
     public string Url => server.Url;
 
+    /// <summary>Where the first administrator is made; null when there are accounts.</summary>
+    public string? SetupLink => server.SetupLink;
+
     /// <summary>The settings of a project: what baton.yaml says, then variables, then what the command line gives.</summary>
     public static SettingsResult SettingsOf(Project project, IEnumerable<KeyValuePair<string, string>> variables, IEnumerable<KeyValuePair<string, string>> given)
     {
@@ -186,6 +189,12 @@ public sealed class BatonHost : IAsyncDisposable
         {
             environment["TEMPORAL_ADDRESS"] = server.TemporalAddress;
             environment["BATON_URL"] = server.Url;
+            if (server.TemporalToken is { } token)
+            {
+                environment["TEMPORAL_API_KEY"] = token;
+                // A key alone makes SDKs expect TLS.
+                environment["TEMPORAL_TLS"] = "false";
+            }
         }
         return environment;
     }

@@ -5,6 +5,7 @@ using Baton.Server.Hosting;
 using Baton.Server.Settings;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Baton.Server.Tests;
@@ -14,10 +15,11 @@ internal sealed class TestServer : IAsyncDisposable
 {
     private readonly TemporaryFolder folder = new();
     private readonly KeyValuePair<string, string>[] settings;
+    private readonly ILoggerFactory loggers;
     private BatonServer? server;
 
-    private TestServer(IEnumerable<(string Key, string Value)> settings) =>
-        this.settings = [new("Http:Url", "http://127.0.0.1:0"), new("Temporal:Port", "0"), .. settings.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))];
+    private TestServer(IEnumerable<(string Key, string Value)> settings, ILoggerFactory loggers) => (this.loggers, this.settings) =
+        (loggers, [new("Http:Url", "http://127.0.0.1:0"), new("Temporal:Port", "0"), .. settings.Select(pair => KeyValuePair.Create(pair.Key, pair.Value))]);
 
     public BatonServer Server => server!;
 
@@ -28,9 +30,11 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Calls as the owner of the data folder: an administrator.</summary>
     public HttpClient Http { get; private set; } = null!;
 
-    public static async Task<TestServer> StartAsync(params (string Key, string Value)[] settings)
+    public static Task<TestServer> StartAsync(params (string Key, string Value)[] settings) => StartAsync(NullLoggerFactory.Instance, settings);
+
+    public static async Task<TestServer> StartAsync(ILoggerFactory loggers, params (string Key, string Value)[] settings)
     {
-        var test = new TestServer(settings);
+        var test = new TestServer(settings, loggers);
         await test.StartAsync();
         return test;
     }
@@ -67,7 +71,7 @@ internal sealed class TestServer : IAsyncDisposable
     private async Task StartAsync()
     {
         server = await BatonServer.StartAsync(
-            new(new SettingsReader().Add(settings, "test").Read().Checked(), Hosting.DataFolder.Open(folder.Path), NullLoggerFactory.Instance, Time), default);
+            new(new SettingsReader().Add(settings, "test").Read().Checked(), Hosting.DataFolder.Open(folder.Path), loggers, Time), default);
         Http = As(ControlFile.Read(folder.Path).Token);
     }
 

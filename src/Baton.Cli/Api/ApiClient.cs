@@ -22,6 +22,9 @@ internal sealed class ApiClient : IDisposable
         }
     }
 
+    /// <summary>Goes on with the cookie that a sign-in left.</summary>
+    public void UseSession(string csrf) => http.DefaultRequestHeaders.Add("X-CSRF-Token", csrf);
+
     /// <param name="path">Relative to /api/v1, with its query; parts from outside are escaped by the caller.</param>
     public Task<JsonNode?> GetAsync(string path, CancellationToken cancel) => SendAsync(HttpMethod.Get, path, null, cancel);
 

@@ -6,7 +6,7 @@ namespace Baton.Cli.Api;
 
 /// <summary>
 /// Which Baton server a verb talks to, and as whom: --url and --token, or BATON_URL and BATON_TOKEN; what is missing is
-/// read from the data folder of the project that --project, BATON_PROJECT or the current folder names.
+/// what `baton login` kept, or read from the data folder of the project that --project, BATON_PROJECT or the current folder names.
 /// </summary>
 internal sealed class ApiOptions
 {
@@ -62,7 +62,7 @@ internal sealed class ApiOptions
             address ??= new Uri(file.Address);
             secret ??= file.Token;
         }
-        return new ApiClient(address, secret ?? OwnTokenOf(address));
+        return new ApiClient(address, secret ?? SavedTokens.Find(address) ?? OwnTokenOf(address));
     }
 
     // BATON_URL alone, as the project's own processes have it, still stands for the project beside it.

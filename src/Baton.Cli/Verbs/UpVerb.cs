@@ -54,6 +54,7 @@ internal static class UpVerb
             {
                 ["project"] = project.Name,
                 ["url"] = host.Url,
+                ["setupLink"] = host.SetupLink,
                 ["address"] = host.Address,
                 ["namespace"] = project.Namespace,
                 ["data"] = project.DataFolder,
@@ -62,6 +63,10 @@ internal static class UpVerb
             return;
         }
         console.Line($"\n{project.Name} is up: {host.Url}, durable server {host.Address}, namespace {project.Namespace}. Ctrl-C stops it.");
+        if (host.SetupLink is { } link)
+        {
+            console.Line($"The first administrator is made here (once, within a day): {link}");
+        }
         if (project.Next.Count > 0)
         {
             console.Line("In another terminal:");

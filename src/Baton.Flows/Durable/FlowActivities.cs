@@ -104,6 +104,7 @@ internal sealed partial class FlowActivities : IDisposable
 
     private async Task<FlowAnswer> CallLoadedAsync(FlowCall call, string callId, Action heartbeat, CancellationToken cancellationToken)
     {
+        FlowCallScope.Enter(call.Flow);
         var used = new List<KeyValuePair<string, string>>();
         var lookup = await ResolveAsync(call, cancellationToken);
         string Resolve(string path)

@@ -35,7 +35,7 @@ internal sealed record AuditAct(Caller Caller, string Action, string Target)
 /// a commit is shared. A head that is not genuine, or older than one that was seen, is never built upon: what tampering
 /// left would be signed as if it were true.
 /// </summary>
-internal sealed class AuditLog(IDbContextFactory<BatonDb> databases, KeyRing keys, DataFolder folder, TimeProvider time)
+internal sealed class AuditLog(IDbContextFactory<BatonDb> databases, KeyRing keys, DataFolder folder, Redactor redactor, TimeProvider time)
 {
     private const string CheckpointFile = "audit.checkpoint";
     private const int MaxBatch = 500;
@@ -176,7 +176,7 @@ internal sealed class AuditLog(IDbContextFactory<BatonDb> databases, KeyRing key
             head is null ? "its head is gone" : head.Sequence < seen ? $"its head went back from {seen} to {head.Sequence}" : "its head is not signed by the server's key",
             "`baton audit verify` names what is wrong; bring the database back from a backup");
 
-    private static List<AuditEntry> Chain(AuditCheckpoint head, List<Pending> batch)
+    private List<AuditEntry> Chain(AuditCheckpoint head, List<Pending> batch)
     {
         var entries = new List<AuditEntry>(batch.Count);
         var (sequence, hash) = (head.Sequence, head.Hash);
@@ -208,9 +208,9 @@ internal sealed class AuditLog(IDbContextFactory<BatonDb> databases, KeyRing key
     }
 
     // PostgreSQL keeps no NUL in a text, and no database half a surrogate pair.
-    private static string? Bounded(string? text) => text is null
+    private string? Bounded(string? text) => redactor.Redact(text) is not { } clean
         ? null
-        : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes((text.Length > MaxText ? text[..MaxText] : text).Replace('\0', '\uFFFD')));
+        : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes((clean.Length > MaxText ? clean[..MaxText] : clean).Replace('\0', '\uFFFD')));
 
     private void Keep(AuditCheckpoint head)
     {

@@ -80,8 +80,9 @@ internal static class AuditedEndpoints
         {
             result = await next(invocation);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not BatonException { Code: ErrorCodes.TooManyAttempts })
         {
+            // Attempts beyond the limit are left out: the limit bounds how fast a stranger can fill the audit.
             var known = exception as BatonException;
             await WriteAsync(context, known is null ? AuditOutcome.Failed : AuditOutcome.Refused, known is null ? exception.GetType().Name : $"{known.Code} {known.Message}");
             throw;

@@ -30,6 +30,11 @@ public static class ErrorCodes
     public const string Forbidden = "BT4002";
     public const string TooLarge = "BT4003";
 
+    public const string SignInRefused = "BT4200";
+    public const string TooManyAttempts = "BT4201";
+    public const string SetupLinkInvalid = "BT4202";
+    public const string CsrfTokenMissing = "BT4203";
+
     public const string AuditBroken = "BT4300";
     public const string KeyFileUnusable = "BT4301";
     public const string KeyUnknown = "BT4302";
@@ -44,4 +49,5 @@ public static class ErrorCodes
     public const string FlowChanged = "BT4402";
     public const string UnknownStep = "BT4403";
     public const string RunClosed = "BT4404";
+    public const string EgressRefused = "BT4303";
 }

@@ -7,6 +7,7 @@ using Baton.Server.Flows;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
+using Baton.Server.Secrets;
 using Baton.Server.Settings;
 using Baton.Server.Telemetry;
 using Microsoft.AspNetCore.Builder;
@@ -29,6 +30,8 @@ public sealed record BatonServerOptions(BatonSettings Settings, DataFolder Folde
 
     /// <summary>Processes that the host supervises.</summary>
     public ProcessSet Processes { get; init; } = new();
+
+    internal Redactor Redactor { get; } = new();
 }
 
 /// <summary>
@@ -57,20 +60,30 @@ public sealed class BatonServer : IAsyncDisposable
     /// <summary>Where durable execution answers, HOST:PORT.</summary>
     public string TemporalAddress => durable?.Address ?? options.Settings.Temporal.Address!;
 
+    /// <summary>Where the first administrator is made; null when there are accounts.</summary>
+    public string? SetupLink { get; private init; }
+
+    /// <summary>What the project's own processes show to durable execution; null where it asks for nothing.</summary>
+    internal string? TemporalToken => options.Settings.Temporal.IsClosed ? Services.GetRequiredService<LocalToken>().Text : null;
+
     internal IServiceProvider Services => app.Services;
 
     /// <exception cref="BatonException">It cannot start: a port in use, a database that cannot be reached...</exception>
     public static async Task<BatonServer> StartAsync(BatonServerOptions options, CancellationToken cancel)
     {
-        var durable = options.Settings.Temporal.Address is null ? await StartDurableAsync(options, cancel) : null;
+        options = options with { Loggers = new RedactingLoggers(options.Loggers, options.Redactor) };
+        var access = new TemporalAccess();
+        var durable = options.Settings.Temporal.Address is null ? await StartDurableAsync(options, access, cancel) : null;
         WebApplication? app = null;
         try
         {
             app = Build(options, durable?.Address ?? options.Settings.Temporal.Address!);
+            access.Services = app.Services;
             await DataModule.MigrateAsync(app.Services.GetRequiredService<IDbContextFactory<BatonDb>>(), cancel);
             await app.Services.GetRequiredService<AuditLog>().StartAsync(cancel);
             await StartHttpAsync(app, options.Settings.Http, cancel);
-            var server = new BatonServer(options, durable, app);
+            await using var scope = app.Services.CreateAsyncScope();
+            var server = new BatonServer(options, durable, app) { SetupLink = await scope.ServiceProvider.GetRequiredService<SetupLinks>().CreateIfFirstAsync(cancel) };
             new ControlFile(server.Url, app.Services.GetRequiredService<LocalToken>().Text, Environment.ProcessId).Write(options.Folder.Path);
             return server;
         }
@@ -145,7 +158,7 @@ public sealed class BatonServer : IAsyncDisposable
         }
     }
 
-    private static async Task<DurableServer> StartDurableAsync(BatonServerOptions options, CancellationToken cancel)
+    private static async Task<DurableServer> StartDurableAsync(BatonServerOptions options, TemporalAccess access, CancellationToken cancel)
     {
         var settings = options.Settings.Temporal;
         try
@@ -153,7 +166,9 @@ public sealed class BatonServer : IAsyncDisposable
             return await DurableServer.StartAsync(
                 new()
                 {
+                    Ip = settings.Ip,
                     Port = settings.Port,
+                    Authenticator = settings.IsClosed ? access.AuthenticateAsync : null,
                     Namespaces = [settings.Namespace],
                     DatabasePath = options.DurableFile ?? options.Folder.File("baton.db"),
                     LoggerFactory = options.Loggers,

@@ -2,12 +2,14 @@ using System.Text.Json.Serialization;
 using Baton.Flows.Telemetry;
 using Baton.Server.Audit;
 using Baton.Server.Data;
+using Baton.Server.Egress;
 using Baton.Server.Flows;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
 using Baton.Server.Runs;
 using Baton.Server.Secrets;
+using Baton.Server.Settings;
 using Baton.Server.Tasks;
 using Baton.Server.Telemetry;
 using Baton.Server.Telemetry.Health;
@@ -15,6 +17,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Temporalio.Client;
+using Temporalio.Converters;
 
 namespace Baton.Server.Hosting;
 
@@ -30,12 +33,13 @@ internal static class ServerComposition
         services.AddLogging();
         services.AddSingleton(options.Time);
         services.AddSingleton(options.Processes);
-        services.AddSingleton<ITemporalClient>(_ => TemporalClient.CreateLazy(new(temporalAddress)
+        services.AddSingleton<ITemporalClient>(provider => TemporalClient.CreateLazy(new(temporalAddress)
         {
             Namespace = settings.Temporal.Namespace,
-            ApiKey = settings.Temporal.ApiKey,
-            Tls = settings.Temporal.Tls ? new() : null,
+            ApiKey = settings.Temporal.IsClosed ? provider.GetRequiredService<LocalToken>().Text : settings.Temporal.ApiKey,
+            Tls = new() { Disabled = !settings.Temporal.Tls },
             LoggerFactory = options.Loggers,
+            DataConverter = provider.GetRequiredService<DataConverter>(),
             Interceptors = [new TracingInterceptor(settings.Otlp.Sampling)],
         }));
         services.AddRouting();
@@ -52,12 +56,13 @@ internal static class ServerComposition
         services.AddHealth();
         services.AddTrustedProxies(settings.Http);
         services.AddData(settings.Database, options.Folder.Path);
-        services.AddKeys(settings.Secrets, options.Folder);
+        services.AddSecrets(settings.Secrets, options.Folder, options.Redactor);
+        services.AddEgress(settings.Egress);
         services.AddAudit();
-        services.AddIdentity();
         services.AddTasks();
         services.AddRuns();
         services.AddFlows(settings.Flows);
+        services.AddIdentity(settings.Identity);
     }
 
     public static void MapBaton(this WebApplication app)
@@ -67,6 +72,7 @@ internal static class ServerComposition
         app.UseStatusCodePages();
         app.UseAuthentication();
         app.UseAuthorization();
+        app.UseMiddleware<CsrfProtection>();
 
         app.MapHealth();
         app.MapTelemetry();
@@ -74,10 +80,12 @@ internal static class ServerComposition
         var api = app.MapGroup("/api/v1");
         api.MapProcesses();
         api.MapAudit();
+        api.MapSecrets();
         api.MapTraces();
         api.MapTasks();
         app.MapTaskLinks();
         api.MapFlows();
         api.MapRuns();
+        app.MapIdentity(api, app.Services.GetRequiredService<BatonSettings>().Identity);
     }
 }

@@ -47,6 +47,9 @@ internal sealed class Caller
 
     public const string KindClaim = "baton:kind";
 
+    private static readonly HashSet<string> EmptySet = [];
+    private static readonly string[] Own = [Identity.Permissions.SelfRead, Identity.Permissions.SelfWrite];
+
     private readonly HashSet<string>? scopes;
 
     private Caller(CallerKind kind, Guid? id, string name, IEnumerable<string> roles, IReadOnlyList<FlowGrant> grants, HashSet<string>? scopes)
@@ -57,7 +60,8 @@ internal sealed class Caller
         Roles = roles.ToHashSet(StringComparer.Ordinal);
         Grants = grants;
         this.scopes = scopes;
-        Permissions = Roles.SelectMany(Of).Where(InScope).ToHashSet(StringComparer.Ordinal);
+        var own = kind is CallerKind.Anonymous or CallerKind.System ? [] : Own;
+        Permissions = Roles.SelectMany(Of).Concat(own).Where(InScope).ToHashSet(StringComparer.Ordinal);
     }
 
     public CallerKind Kind { get; }
@@ -71,6 +75,9 @@ internal sealed class Caller
 
     /// <summary>What the caller may do to anything.</summary>
     public IReadOnlySet<string> Permissions { get; }
+
+    /// <summary>The permissions that the caller's token is limited to; null when there is no limit.</summary>
+    public IReadOnlySet<string>? Scopes => scopes;
 
     /// <summary>Roles on single flows.</summary>
     public IReadOnlyList<FlowGrant> Grants { get; }
@@ -131,8 +138,6 @@ internal sealed class Caller
     public static ValueTask<Caller?> BindAsync(HttpContext context, ParameterInfo parameter) => ValueTask.FromResult<Caller?>(Of(context));
 
     private static IReadOnlySet<string> Of(string role) => Identity.Roles.Table.GetValueOrDefault(role) ?? EmptySet;
-
-    private static readonly HashSet<string> EmptySet = [];
 
     private bool InScope(string permission) => scopes is null || scopes.Contains(permission);
 }

@@ -18,6 +18,17 @@ public static class Permissions
     public const string TasksDecide = "tasks.decide";
     public const string TasksCreate = "tasks.create";
     public const string TasksAdmin = "tasks.admin";
+    public const string TemporalRead = "temporal.read";
+    public const string TemporalWrite = "temporal.write";
+    public const string SecretsRead = "secrets.read";
+    public const string SecretsWrite = "secrets.write";
+    public const string SecretsReveal = "secrets.reveal";
+    public const string UsersRead = "users.read";
+    public const string UsersWrite = "users.write";
+
+    /// <summary>One's own account. Every known caller has these, unless a token is limited to others.</summary>
+    public const string SelfRead = "self.read";
+    public const string SelfWrite = "self.write";
 
     public static IReadOnlyList<string> All { get; } =
         [.. typeof(Permissions).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!)];
@@ -39,6 +50,7 @@ public static class Roles
         Permissions.TracesRead,
         Permissions.MetricsRead,
         Permissions.TasksRead,
+        Permissions.TemporalRead,
     ];
 
     private static readonly string[] Operating =
@@ -48,6 +60,7 @@ public static class Roles
         Permissions.ProcessesControl,
         Permissions.TracesWrite,
         Permissions.TasksCreate,
+        Permissions.TemporalWrite,
     ];
 
     private static readonly string[] Approving =

@@ -1,4 +1,5 @@
 using Baton.Flows.Interpret;
+using System.Net;
 using Baton.Server.Http;
 using Baton.Server.Telemetry;
 
@@ -25,6 +26,10 @@ public sealed class BatonSettings
     public SecretSettings Secrets { get; init; } = new();
 
     public AuditSettings Audit { get; init; } = new();
+
+    public IdentitySettings Identity { get; init; } = new();
+
+    public EgressSettings Egress { get; init; } = new();
 }
 
 /// <summary>What a value means, for `baton config show` and for messages.</summary>
@@ -90,7 +95,7 @@ public sealed class HttpSettings : ICheckedSettings
     }
 }
 
-public sealed class TemporalSettings
+public sealed class TemporalSettings : ICheckedSettings
 {
     [Setting("Temporal cluster to run workflows on, HOST:PORT; none runs them on the embedded server.")]
     public string? Address { get; init; }
@@ -104,8 +109,25 @@ public sealed class TemporalSettings
     [Setting("Whether to reach the cluster over TLS.")]
     public bool Tls { get; init; }
 
+    [Setting("Address that the embedded server listens on.")]
+    public string Ip { get; init; } = "127.0.0.1";
+
     [Setting("Port of the embedded server; 0 takes a free one.")]
     public ushort Port { get; init; } = 7233;
+
+    [Setting("Whether the embedded server asks for a token (temporal.read, temporal.write); default: unless it listens on loopback.")]
+    public bool? RequireAuthentication { get; init; }
+
+    /// <summary>Whether callers of the embedded server must show a token.</summary>
+    internal bool IsClosed => Address is null && (RequireAuthentication ?? !(IPAddress.TryParse(Ip, out var ip) && IPAddress.IsLoopback(ip)));
+
+    public IEnumerable<(string Name, string Problem)> Problems()
+    {
+        if (!IPAddress.TryParse(Ip, out _))
+        {
+            yield return (nameof(Ip), "must be an IP address");
+        }
+    }
 }
 
 public sealed class DatabaseSettings
@@ -147,6 +169,9 @@ public sealed class SecretSettings
 {
     [Setting("File of the master keys, which replicas share; default: keys.json in the data folder.")]
     public string? KeyFile { get; init; }
+
+    [Setting("Whether the server encrypts what its own flows and workflows leave in histories; workers elsewhere cannot read it.")]
+    public bool EncryptPayloads { get; init; }
 }
 
 public sealed class AuditSettings : ICheckedSettings

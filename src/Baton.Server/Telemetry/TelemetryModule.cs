@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Baton.Flows.Telemetry;
 using Baton.Server.Hosting;
 using Baton.Server.Identity;
+using Baton.Server.Secrets;
 using Baton.Server.Settings;
 using Baton.Server.Telemetry.Otlp;
 using Baton.Server.Telemetry.Spans;
@@ -79,6 +80,7 @@ internal static class TelemetryModule
             .AddSource(Sources)
             .AddAspNetCoreInstrumentation(http => http.Filter = context => !Untraced.Any(path => context.Request.Path.Value!.StartsWith(path, StringComparison.Ordinal)))
             .AddHttpClientInstrumentation()
+            .AddProcessor(provider => provider.GetRequiredService<RedactingSpans>())
             .AddProcessor(provider => provider.GetRequiredService<SpanWriter>());
         if (settings.Database)
         {
