@@ -2,6 +2,7 @@ using Baton.Flows;
 using Baton.Flows.Durable;
 using Baton.Flows.Functions;
 using Baton.Flows.Hosting;
+using Baton.Server.Egress;
 using Baton.Server.Runs;
 using Baton.Server.Settings;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,13 +23,14 @@ internal static class FlowHosting
 
     public static void AddFlows(this IServiceCollection services, FlowSettings settings)
     {
-        services.TryAddSingleton(FlowPolicy.Default with
+        services.TryAddSingleton(provider => FlowPolicy.Default with
         {
             AllowShell = settings.AllowShell,
             AllowScript = settings.AllowScript,
             AllowContainer = settings.AllowContainer,
             AllowMcpProcess = settings.AllowMcpProcess,
             CallTimeout = settings.CallTimeout,
+            AllowEgress = provider.GetRequiredService<EgressPolicy>().Allows,
         });
         services.AddSingleton<FlowScheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<FlowScheduler>());
