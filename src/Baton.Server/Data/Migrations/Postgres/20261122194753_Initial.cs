@@ -17,6 +17,10 @@ namespace Baton.Server.Data.Migrations.Postgres
                 columns: table => new
                 {
                     Id = table.Column<Guid>(type: "uuid", nullable: false),
+                    IsService = table.Column<bool>(type: "boolean", nullable: false),
+                    IsDisabled = table.Column<bool>(type: "boolean", nullable: false),
+                    Created = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    UsedCode = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: true),
                     UserName = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: true),
                     NormalizedUserName = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: true),
                     Email = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: true),
@@ -160,6 +164,34 @@ namespace Baton.Server.Data.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "secrets",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "uuid", nullable: false),
+                    Name = table.Column<string>(type: "character varying(100)", maxLength: 100, nullable: false),
+                    Flows = table.Column<string>(type: "text", nullable: false),
+                    Created = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    Version = table.Column<int>(type: "integer", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_secrets", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "setup_links",
+                columns: table => new
+                {
+                    Id = table.Column<int>(type: "integer", nullable: false),
+                    Hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    Expires = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_setup_links", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "AspNetUserClaims",
                 columns: table => new
                 {
@@ -214,6 +246,50 @@ namespace Baton.Server.Data.Migrations.Postgres
                     table.PrimaryKey("PK_AspNetUserTokens", x => new { x.UserId, x.LoginProvider, x.Name });
                     table.ForeignKey(
                         name: "FK_AspNetUserTokens_AspNetUsers_UserId",
+                        column: x => x.UserId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "access_tokens",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "uuid", nullable: false),
+                    UserId = table.Column<Guid>(type: "uuid", nullable: false),
+                    Name = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: false),
+                    Hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    Scopes = table.Column<string>(type: "text", nullable: true),
+                    Created = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    Expires = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    Used = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_access_tokens", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_access_tokens_AspNetUsers_UserId",
+                        column: x => x.UserId,
+                        principalTable: "AspNetUsers",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "role_grants",
+                columns: table => new
+                {
+                    UserId = table.Column<Guid>(type: "uuid", nullable: false),
+                    Role = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                    Flow = table.Column<string>(type: "character varying(300)", maxLength: 300, nullable: false),
+                    FromProvider = table.Column<bool>(type: "boolean", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_role_grants", x => new { x.UserId, x.Role, x.Flow });
+                    table.ForeignKey(
+                        name: "FK_role_grants_AspNetUsers_UserId",
                         column: x => x.UserId,
                         principalTable: "AspNetUsers",
                         principalColumn: "Id",
@@ -332,6 +408,29 @@ namespace Baton.Server.Data.Migrations.Postgres
                         onDelete: ReferentialAction.Cascade);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "secret_versions",
+                columns: table => new
+                {
+                    SecretId = table.Column<Guid>(type: "uuid", nullable: false),
+                    Version = table.Column<int>(type: "integer", nullable: false),
+                    WrappedKey = table.Column<byte[]>(type: "bytea", nullable: false),
+                    Content = table.Column<byte[]>(type: "bytea", nullable: false),
+                    KeyId = table.Column<string>(type: "text", nullable: false),
+                    Created = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    CreatedBy = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_secret_versions", x => new { x.SecretId, x.Version });
+                    table.ForeignKey(
+                        name: "FK_secret_versions_secrets_SecretId",
+                        column: x => x.SecretId,
+                        principalTable: "secrets",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
             migrationBuilder.CreateIndex(
                 name: "IX_AspNetUserClaims_UserId",
                 table: "AspNetUserClaims",
@@ -405,6 +504,22 @@ namespace Baton.Server.Data.Migrations.Postgres
                 columns: new[] { "State", "ClosedAt" });
 
             migrationBuilder.CreateIndex(
+                name: "IX_access_tokens_Expires",
+                table: "access_tokens",
+                column: "Expires");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_access_tokens_Hash",
+                table: "access_tokens",
+                column: "Hash",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_access_tokens_UserId",
+                table: "access_tokens",
+                column: "UserId");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_audit_Action_Sequence",
                 table: "audit",
                 columns: new[] { "Action", "Sequence" });
@@ -428,6 +543,17 @@ namespace Baton.Server.Data.Migrations.Postgres
                 name: "IX_flows_IsScheduleCurrent",
                 table: "flows",
                 column: "IsScheduleCurrent");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_secret_versions_KeyId",
+                table: "secret_versions",
+                column: "KeyId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_secrets_Name",
+                table: "secrets",
+                column: "Name",
+                unique: true);
         }
 
         /// <inheritdoc />
@@ -458,6 +584,9 @@ namespace Baton.Server.Data.Migrations.Postgres
                 name: "TaskMessages");
 
             migrationBuilder.DropTable(
+                name: "access_tokens");
+
+            migrationBuilder.DropTable(
                 name: "audit");
 
             migrationBuilder.DropTable(
@@ -470,10 +599,22 @@ namespace Baton.Server.Data.Migrations.Postgres
                 name: "flows");
 
             migrationBuilder.DropTable(
-                name: "AspNetUsers");
+                name: "role_grants");
+
+            migrationBuilder.DropTable(
+                name: "secret_versions");
+
+            migrationBuilder.DropTable(
+                name: "setup_links");
 
             migrationBuilder.DropTable(
                 name: "Tasks");
+
+            migrationBuilder.DropTable(
+                name: "AspNetUsers");
+
+            migrationBuilder.DropTable(
+                name: "secrets");
         }
     }
 }
