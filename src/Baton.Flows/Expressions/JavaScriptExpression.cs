@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Acornima;
 using Acornima.Ast;
 using Baton.Jq;
@@ -13,6 +14,9 @@ namespace Baton.Flows.Expressions;
 /// </summary>
 internal sealed class JavaScriptExpression : IExpressionProgram
 {
+    /// <summary>One search: below the two seconds after which a worker counts as stuck.</summary>
+    private static readonly TimeSpan RegexTimeout = TimeSpan.FromMilliseconds(500);
+
     private readonly string _text;
     private readonly Prepared<Script> _script;
 
@@ -42,6 +46,7 @@ internal sealed class JavaScriptExpression : IExpressionProgram
             options.LimitRecursion(200);
             options.LimitMemory(32 * 1024 * 1024);
             options.DisableStringCompilation();
+            options.RegexTimeoutInterval(RegexTimeout);
         });
         try
         {
@@ -55,7 +60,7 @@ internal sealed class JavaScriptExpression : IExpressionProgram
             var json = engine.Invoke(engine.Evaluate("JSON.stringify"), result);
             return json.IsUndefined() ? JqValue.Null : JqValue.Parse(json.AsString());
         }
-        catch (Exception error) when (error is JavaScriptException or StatementsCountOverflowException or RecursionDepthOverflowException or MemoryLimitExceededException)
+        catch (Exception error) when (error is JavaScriptException or StatementsCountOverflowException or RecursionDepthOverflowException or MemoryLimitExceededException or RegexMatchTimeoutException)
         {
             throw new ExpressionException($"The expression '{_text}' failed: {error.Message}");
         }

@@ -21,7 +21,8 @@ internal static class FlowHosting
 {
     private static readonly FlowHost Refusing = new();
 
-    public static void AddFlows(this IServiceCollection services, FlowSettings settings)
+    /// <param name="valuesFolder">Where values that are too large for histories are kept, unless another IFlowBlobs is registered.</param>
+    public static void AddFlows(this IServiceCollection services, FlowSettings settings, string valuesFolder)
     {
         services.TryAddSingleton(provider => FlowPolicy.Default with
         {
@@ -41,6 +42,7 @@ internal static class FlowHosting
             Secrets = provider.GetService<IFlowSecrets>() ?? Refusing.Secrets,
             Events = provider.GetService<IFlowEventBus>() ?? Refusing.Events,
             Definitions = new LateDefinitions(provider),
+            Blobs = provider.GetService<IFlowBlobs>() ?? new FolderBlobs(valuesFolder, provider.GetRequiredService<TimeProvider>()),
             Functions = [.. provider.GetServices<IFlowFunction>()],
             Logging = provider.GetRequiredService<ILoggerFactory>(),
             Time = provider.GetRequiredService<TimeProvider>(),

@@ -61,7 +61,7 @@ internal static class ServerComposition
         services.AddAudit();
         services.AddTasks();
         services.AddRuns();
-        services.AddFlows(settings.Flows);
+        services.AddFlows(settings.Flows, options.Folder.File("values"));
         services.AddIdentity(settings.Identity);
     }
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Baton.Flows.Durable;
+using Baton.Flows.Interpret;
 using Baton.Jq;
 using Baton.Server.Errors;
 using Baton.Server.Flows;
@@ -37,7 +38,7 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
         {
             Definition = flow.Json,
             Hash = flow.Hash,
-            Input = input,
+            Input = await LargeValues.StoreAsync(input, host.Blobs, cancel),
             Lifecycle = settings.Flows.Lifecycle,
             Subscribe = host.Events.NeedsSubscriptions,
             Indexed = true,

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Baton.Flows.Durable;
+using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
+using Baton.Jq;
 using Baton.Server.Errors;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
@@ -17,7 +19,7 @@ using WorkflowExecution = Temporalio.Api.Common.V1.WorkflowExecution;
 namespace Baton.Server.Runs;
 
 /// <summary>Reads runs from durable execution, which alone knows them: nothing about a run is kept a second time.</summary>
-internal sealed class RunReader(ITemporalClient client, RunAttributes attributes, RunPayloads payloads, TimeProvider time)
+internal sealed class RunReader(ITemporalClient client, RunAttributes attributes, RunPayloads payloads, FlowHost host, TimeProvider time)
 {
     /// <summary>Memo in which a run says who started it.</summary>
     public const string StartedByMemo = "baton.startedBy";
@@ -53,9 +55,16 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
             summary.Id, summary.RunId, summary.Flow, summary.Version, summary.Type,
             summary.Status == RunStatus.Running && state?.Status is "waiting" or "suspended" ? System.Enum.Parse<RunStatus>(state.Status, ignoreCase: true) : summary.Status,
             summary.StartedAt, summary.EndedAt, summary.StartedBy, summary.ParentId,
-            info.TaskQueue, info.HistoryLength, IsFlow(info) ? (input as JsonObject)?[nameof(FlowStart.Input)]?.DeepClone() : input, output, error,
+            info.TaskQueue, info.HistoryLength, IsFlow(info) ? await LoadedAsync((input as JsonObject)?[nameof(FlowStart.Input)]?.DeepClone(), cancel) : input, await LoadedAsync(output, cancel), error,
             state is null ? null : [.. Merge(parts).Select(step => Step(step.Step))],
             [.. described.PendingActivities.Select(Pending)]);
+    }
+
+    /// <summary>The value with its large parts, of which the history has references only.</summary>
+    private async ValueTask<JsonNode?> LoadedAsync(JsonNode? value, CancellationToken cancel)
+    {
+        var read = JqValue.From(value);
+        return LargeValues.HasReference(read) ? (await LargeValues.LoadAsync(read, host.Blobs, cancel)).ToJsonNode() : value;
     }
 
     /// <summary>Input and output of a step, by its number.</summary>
@@ -65,7 +74,7 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
         {
             if (step.Step.Number == number && await QueryAsync<FlowStepData>(id, step.RunId, "step", [number], cancel) is { } data)
             {
-                return new(data.Input.ToJsonNode(), data.Output.ToJsonNode());
+                return new((await LargeValues.LoadAsync(data.Input, host.Blobs, cancel)).ToJsonNode(), (await LargeValues.LoadAsync(data.Output, host.Blobs, cancel)).ToJsonNode());
             }
         }
         throw new BatonException(ErrorCodes.UnknownStep, $"run {id} has no step {number}", null, "`baton run show ID` lists the steps");

@@ -152,6 +152,48 @@ public sealed class FlowWorkflowTests(DurableFixture durable) : IClassFixture<Du
     }
 
     [Fact]
+    public async Task A_process_that_is_not_awaited_becomes_a_run_of_its_own()
+    {
+        var start = Start("do: [ { go: { run: { await: false, shell: { command: 'printf \"%s-%s\" \"$1\" \"$WHO\"', arguments: ['${ .text }'], environment: { WHO: '${ .who }' } } } } } ]",
+            JqValue.FromObject([new("text", "${ not an expression }"), new("who", "Ann")]));
+        await WithRunAsync(start, new RecordingBus(), async handle =>
+        {
+            Assert.Equal("Ann", RawValues.Value(await handle.GetResultAsync())["who"].GetString());
+            var history = await durable.Client.GetWorkflowHandle(handle.Id).FetchHistoryAsync();
+            var child = history.Events.Select(e => e.StartChildWorkflowExecutionInitiatedEventAttributes).Single(e => e is not null).WorkflowId;
+            Assert.Equal("${ not an expression }-Ann", RawValues.Value(await durable.Client.GetWorkflowHandle(child).GetResultAsync<Temporalio.Converters.RawValue>()).GetString());
+        });
+    }
+
+    [Fact]
+    public async Task Bad_runs_end_with_errors_and_a_good_one_beside_them_does_not_feel_it()
+    {
+        string[] bad =
+        [
+            "do: [ { a: { set: { x: '${ [range(infinite)] }' } } } ]",
+            "do: [ { a: { set: { x: '${ [recurse(.)] }' } } } ]",
+            "do: [ { a: { set: { x: '${ \"a\" * 1000000000 }' } } } ]",
+            "do: [ { a: { set: { x: '${ (\"a\" * 50) + \"!\" | test(\"^(a+)+$\") | error }' } } } ]",
+            "evaluate: { language: js }\ndo: [ { a: { set: { x: '${ (() => { while (true) {} })() }' } } } ]",
+            "evaluate: { language: js }\ndo: [ { a: { set: { x: '${ (function f(n) { return f(n + 1) })(0) }' } } } ]",
+            "evaluate: { language: js }\ndo: [ { a: { set: { x: '${ \"x\".repeat(1e9) }' } } } ]",
+            "evaluate: { language: js }\ndo: [ { a: { set: { x: '${ /^(a+)+$/.test(\"a\".repeat(50) + \"!\") || null.x }' } } } ]",
+            "do: [ { a: { call: http, with: { method: get, endpoint: 'https://api.example.com/endless' } } } ]",
+            "do: [ { a: { call: http, with: { method: get, redirect: true, endpoint: 'https://api.example.com/to-metadata' } } } ]",
+            "do: [ { a: { timeout: { after: PT0.3S }, call: http, with: { method: get, endpoint: 'https://api.example.com/silent' } } } ]",
+            "do: [ { a: { run: { workflow: { namespace: tests, name: endless, version: 1.0.0 } } } } ]",
+        ];
+        var faulting = bad.Select(body => (Body: body, Run: durable.RunAsync(new RunRequest(Head + body, JqValue.FromObject([]))))).ToList();
+        var good = await durable.RunAsync(new RunRequest(Head + "do: [ { a: { call: http, with: { method: get, endpoint: 'https://api.example.com/text' } } } ]", JqValue.FromObject([])));
+        Assert.Equal("plain text", good.Output.GetString());
+        foreach (var (body, run) in faulting)
+        {
+            var result = await run;
+            Assert.True(result is { Status: FlowStatus.Faulted, Error.Detail.Length: > 0, Error.Instance.Length: > 1 }, $"{body}: {result}");
+        }
+    }
+
+    [Fact]
     public async Task A_definition_of_another_hash_is_refused()
     {
         var result = await durable.RunAsync(new RunRequest(Head + "do: [ { a: { set: { x: 1 } } } ]", JqValue.FromObject([])));

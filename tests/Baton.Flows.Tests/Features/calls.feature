@@ -499,3 +499,81 @@ Feature: Calls
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/authorization, status: 403, instance: /do/0/greet }
     """
+
+  Scenario: oauth2 with authorization_code
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grant, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oauth2: { authority: https://auth.example.com, endpoints: { token: /form-token }, grant: authorization_code, client: { id: app, secret: s3cret }, subject: { token: c0de, type: code } } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: 'Bearer client_id=app&client_secret=s3cret&code=c0de&grant_type=authorization_code' }
+    """
+
+  Scenario: oauth2 with refresh_token
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grant, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oauth2: { authority: https://auth.example.com, endpoints: { token: /form-token }, grant: refresh_token, client: { id: app, secret: s3cret }, subject: { token: r3fresh, type: refresh_token } } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: 'Bearer client_id=app&client_secret=s3cret&grant_type=refresh_token&refresh_token=r3fresh' }
+    """
+
+  Scenario: oauth2 with token exchange
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grant, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oauth2: { authority: https://auth.example.com, endpoints: { token: /form-token }, grant: 'urn:ietf:params:oauth:grant-type:token-exchange', client: { id: app, secret: s3cret }, subject: { token: s, type: st }, actor: { token: a, type: at } } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: 'Bearer actor_token=a&actor_token_type=at&client_id=app&client_secret=s3cret&grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=s&subject_token_type=st' }
+    """
+
+  Scenario: oauth2 with a client that signs with its secret
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grant, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oauth2: { authority: https://auth.example.com, endpoints: { token: /form-token }, grant: client_credentials, client: { id: app, secret: s3cret, authentication: client_secret_jwt } } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: 'Bearer client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_id=app&grant_type=client_credentials' }
+    """
+
+  Scenario: oauth2 with a client with a signed assertion
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: grant, version: 1.0.0 }
+    do:
+    - one: { call: http, with: { method: get, endpoint: { uri: https://api.example.com/whoami, authentication: { oauth2: { authority: https://auth.example.com, endpoints: { token: /form-token }, grant: client_credentials, client: { id: app, assertion: signed, authentication: private_key_jwt } } } } } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { authorization: 'Bearer client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_id=app&grant_type=client_credentials' }
+    """
+
+  Scenario: a2a: a stream is the list of its results
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: a2a-stream, version: 1.0.0 }
+    do:
+    - ask: { call: a2a, with: { method: message/stream, agentCard: { endpoint: https://api.example.com/.well-known/agent-card.json }, parameters: { message: { parts: [ { kind: text, text: hello } ] } } }, output: { as: "${ [.[].status.state] }" } }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [working, completed]
+    """

@@ -265,3 +265,39 @@ Feature: Data flow
     """yaml
     { big: 6 }
     """
+
+  Scenario: A schema by resource accepts
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: external-schema, version: 1.0.0 }
+    input: { schema: { resource: { endpoint: https://api.example.com/schema.json } } }
+    do:
+    - show: { set: { n: "${ .n }" }, output: { schema: { resource: { endpoint: https://api.example.com/schema.json } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { n: 1 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    { n: 1 }
+    """
+
+  Scenario: A schema by resource refuses
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: external-schema, version: 1.0.0 }
+    input: { schema: { resource: { endpoint: https://api.example.com/schema.json } } }
+    do:
+    - show: { set: { n: "${ .n }" }, output: { schema: { resource: { endpoint: https://api.example.com/schema.json } } } }
+    """
+    And given the workflow input is:
+    """yaml
+    { n: x }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/validation, status: 400, instance: /input }
+    """

@@ -202,3 +202,16 @@ Feature: Processes and subflows
     """yaml
     { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400 }
     """
+
+  Scenario: a container is refused where the settings do not allow it
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: 1.0.3, namespace: tests, name: container, version: 1.0.0 }
+    do:
+    - go: { run: { container: { image: alpine } } }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    { type: https://open-workflow-specification.org/spec/1.0.0/errors/configuration, status: 400, instance: /do/0/go }
+    """

@@ -103,6 +103,14 @@ internal static class ExampleApi
                 ? Results.Json(new { access_token = $"token-{Interlocked.Increment(ref tokens)}-{form["scope"]}", expires_in = 3600 })
                 : Results.StatusCode(401);
         }).RequireHost("auth.example.com");
+        // The token says what it was asked for with; a client that signs is checked first.
+        app.MapPost("/form-token", async (HttpContext context) =>
+        {
+            var form = await context.Request.ReadFormAsync();
+            return form["client_assertion"].ToString() is { Length: > 0 } assertion && assertion != "signed" && !AssertionHolds(assertion, "https://auth.example.com/form-token")
+                ? Results.StatusCode(401)
+                : Results.Json(new { access_token = string.Join("&", form.Where(f => f.Key != "client_assertion").OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key}={f.Value}")), expires_in = 3600 });
+        }).RequireHost("auth.example.com");
         app.MapGet("/.well-known/openid-configuration", () => Results.Json(new { token_endpoint = "https://oidc.example.com/connect/token" })).RequireHost("oidc.example.com");
         app.MapPost("/connect/token", async (HttpContext context) =>
         {
@@ -118,6 +126,7 @@ internal static class ExampleApi
     {
         Serve("/functions/double.yaml", "set:\n  twice: ${ .n * 2 }\n");
         Serve("/catalog/functions/triple/1.0.0/function.yaml", "set:\n  thrice: ${ .n * 3 }\n");
+        Serve("/schema.json", """{ "type": "object", "required": ["n"], "properties": { "n": { "type": "integer" } } }""");
         Serve("/script.py", "print('fetched', end='')\n");
         Serve("/openapi.yaml", """
             openapi: 3.1.0
@@ -149,6 +158,11 @@ internal static class ExampleApi
         {
             var request = System.Text.Json.Nodes.JsonNode.Parse(await ReadAsync(context))!;
             var message = request["params"]!["message"];
+            if ((string?)request["method"] == "message/stream")
+            {
+                return Results.Text(string.Concat(new[] { "working", "completed" }.Select(state =>
+                    $"data: {new System.Text.Json.Nodes.JsonObject { ["jsonrpc"] = "2.0", ["id"] = (string?)request["id"], ["result"] = new System.Text.Json.Nodes.JsonObject { ["status"] = new System.Text.Json.Nodes.JsonObject { ["state"] = state } } }.ToJsonString()}\n\n")), "text/event-stream");
+            }
             return message is null
                 ? Results.Json(new { jsonrpc = "2.0", id = (string?)request["id"], error = new { code = -32001, message = "Task not found" } })
                 : Results.Json(new
@@ -158,6 +172,16 @@ internal static class ExampleApi
                     result = new { method = (string?)request["method"], text = (string?)message["parts"]![0]!["text"], role = (string?)message["role"] },
                 });
         }).RequireHost(Api);
+    }
+
+    /// <summary>Checks an assertion of RFC 7523: signed with the client's secret, of this client, for this endpoint, and still good.</summary>
+    private static bool AssertionHolds(string assertion, string audience)
+    {
+        byte[] Bytes(string part) => Convert.FromBase64String(part.Replace('-', '+').Replace('_', '/').PadRight((part.Length + 3) / 4 * 4, '='));
+        var parts = assertion.Split('.');
+        var claims = System.Text.Json.Nodes.JsonNode.Parse(Bytes(parts[1]))!;
+        return System.Security.Cryptography.HMACSHA256.HashData("s3cret"u8, Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}")).AsSpan().SequenceEqual(Bytes(parts[2]))
+            && (string?)claims["iss"] == "app" && (string?)claims["sub"] == "app" && (string?)claims["aud"] == audience && (long)claims["exp"]! > TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
     }
 
     private static async Task<string> ReadAsync(HttpContext context)

@@ -54,6 +54,23 @@ public sealed class RunApiTests
     }
 
     [Fact]
+    public async Task Values_too_large_for_histories_are_shown_all_the_same()
+    {
+        await using var server = await TestServer.StartAsync();
+        await server.Http.ApplyAsync("default/large", """
+            document: { dsl: 1.0.3, namespace: default, name: large, version: 1.0.0 }
+            do: [ { more: { set: { text: "${ .text + \"!\" }" } } } ]
+            """);
+        var text = new string('a', 400_000);
+        var run = await server.Http.PostAsync("flows/default/large/runs?wait=30", $$$"""{"input":{"text":"{{{text}}}"}}""");
+        Assert.True((string?)run["status"] == "completed", $"{run}");
+        Assert.Equal(text, (string?)run["input"]!["text"]);
+        Assert.Equal(text + "!", (string?)run["output"]!["text"]);
+        Assert.Equal(text + "!", (string?)(await server.Http.ReadAsync($"runs/{run["id"]}/steps/0"))["output"]!["text"]);
+        Assert.True((await server.Http.ReadAsync($"runs/{run["id"]}/history")).ToJsonString().Length < 50_000);
+    }
+
+    [Fact]
     public async Task A_run_is_suspended_resumed_cancelled_and_terminated()
     {
         await using var server = await TestServer.StartAsync();
