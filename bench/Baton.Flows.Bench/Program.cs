@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Runtime.CompilerServices;
+using Baton.Flows.Bench;
+
+var root = new RootCommand("Measures flows: Baton beside Node-RED; and breaks documents for the reader.");
+root.Subcommands.Add(RunVerb());
+root.Subcommands.Add(StoredVerb());
+root.Subcommands.Add(FuzzVerb());
+return await root.Parse(args).InvokeAsync();
+
+static Command RunVerb()
+{
+    var atOnce = new Option<int[]>("--at-once") { Description = "Runs under way at once.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 64] };
+    var (seconds, warmUp, directory, baton) = (Seconds(), WarmUp(), Folder(), Executable());
+    var nodeRed = new Option<string?>("--node-red") { Description = "Folder in which `npm install node-red` was run; without it, Node-RED is left out." };
+    var node = new Option<string>("--node") { Description = "Node.js 22.9 or later.", DefaultValueFactory = _ => "node" };
+    var command = new Command("run", "Start a run, three set steps, its answer: runs a second, latency, CPU time.") { atOnce, seconds, warmUp, directory, baton, nodeRed, node };
+    command.SetAction(async (parsed, _) =>
+    {
+        var database = Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}.db");
+        var targets = new List<ITarget> { new BatonTarget(parsed.GetValue(baton)!, null), new BatonTarget(parsed.GetValue(baton)!, database) };
+        if (parsed.GetValue(nodeRed) is { } folder)
+        {
+            targets.Add(new NodeRedTarget(parsed.GetValue(node)!, folder));
+        }
+        Console.WriteLine(LoadResult.Header);
+        try
+        {
+            // All stay up and take turns, so that other load on the machine meets each of them alike.
+            foreach (var target in targets)
+            {
+                await target.StartAsync();
+            }
+            foreach (var callers in parsed.GetValue(atOnce)!)
+            {
+                foreach (var target in targets)
+                {
+                    Console.WriteLine(await Load.MeasureAsync(target, callers, TimeSpan.FromSeconds(parsed.GetValue(warmUp)), TimeSpan.FromSeconds(parsed.GetValue(seconds))));
+                }
+            }
+        }
+        finally
+        {
+            foreach (var target in targets)
+            {
+                await target.DisposeAsync();
+            }
+            Remove(database);
+        }
+    });
+    return command;
+}
+
+static Command StoredVerb()
+{
+    var runs = new Option<int[]>("--runs") { Description = "Runs that are stored when the cost of one more is measured.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 100_000, 1_000_000] };
+    var (seconds, warmUp, directory, baton) = (Seconds(), WarmUp(), Folder(), Executable());
+    var command = new Command("stored", "The cost of a run beside many that are stored.") { runs, seconds, warmUp, directory, baton };
+    command.SetAction(async (parsed, _) =>
+    {
+        var database = Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}.db");
+        await using var target = new BatonTarget(parsed.GetValue(baton)!, database);
+        await target.StartAsync();
+        Console.WriteLine("| stored | runs/s | p50 ms | p99 ms | CPU ms a run | bytes a run |\n|--:|--:|--:|--:|--:|--:|");
+        var stored = 0;
+        foreach (var wanted in parsed.GetValue(runs)!)
+        {
+            await Load.FillAsync(target, Math.Max(0, wanted - stored));
+            var result = await Load.MeasureAsync(target, 64, TimeSpan.FromSeconds(parsed.GetValue(warmUp)), TimeSpan.FromSeconds(parsed.GetValue(seconds)));
+            var bytes = Directory.GetFiles(parsed.GetValue(directory)!, Path.GetFileName(database) + "*").Sum(file => new FileInfo(file).Length);
+            stored = Math.Max(stored, wanted) + result.Runs;
+            Console.WriteLine($"| {wanted} | {result.Runs / result.Seconds:0} | {result.P50:0.0} | {result.P99:0.0} | {result.CpuMs / Math.Max(1, result.Runs):0.00} | {bytes / stored} |");
+        }
+        Remove(database);
+    });
+    return command;
+}
+
+static Command FuzzVerb()
+{
+    var inputs = new Option<int>("--inputs") { Description = "How many documents.", DefaultValueFactory = _ => 1_000_000 };
+    var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+    var command = new Command("fuzz", "Break the example flows in random ways and read and validate them.") { inputs, seed };
+    command.SetAction(parsed => Fuzz.Run([.. Directory.GetFiles(Path.Combine(Root(), "examples", "flows"), "*.yaml").Select(File.ReadAllText)], parsed.GetValue(inputs), parsed.GetValue(seed)));
+    return command;
+}
+
+static Option<int> Seconds() => new("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 10 };
+
+static Option<int> WarmUp() => new("--warm-up") { Description = "Seconds of load before each measurement.", DefaultValueFactory = _ => 3 };
+
+static Option<string> Folder() => new("--dir") { Description = "Where the database is kept; its disk is what is measured.", DefaultValueFactory = _ => Environment.CurrentDirectory };
+
+static Option<string> Executable() => new("--baton") { Description = "Server executable.", DefaultValueFactory = _ => Path.Combine(Root(), "src", "Baton.Cli", "bin", "Release", "net10.0", "baton") };
+
+static void Remove(string database)
+{
+    foreach (var file in Directory.GetFiles(Path.GetDirectoryName(database)!, Path.GetFileName(database) + "*"))
+    {
+        File.Delete(file);
+    }
+}
+
+static string Root([CallerFilePath] string source = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(source)!, "..", ".."));
