@@ -34,6 +34,8 @@ internal static class BatonCommand
         LoginVerb.CreateLogout(),
         SecretNoun.Create(),
         AuditNoun.Create(),
+        StorageVerb.Create(),
+        DbNoun.Create(),
         ConfigNoun.Create(),
         JqVerb.Create(),
         ExplainVerb.Create(),

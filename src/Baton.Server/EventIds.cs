@@ -23,7 +23,9 @@ internal static class EventIds
     // Audit and Secrets
     public const int AuditBroken = 1500;
     public const int AuditPruned = 1501;
-    public const int AuditPruneFailed = 1502;
+
+    // Data
+    public const int RetentionFailed = 1900;
 
     // Tasks
     public const int TaskMessagesFailed = 1700;

@@ -33,7 +33,8 @@ public sealed class HumanTasks
     private static readonly ActivityOptions Options = new()
     {
         TaskQueue = TaskQueue,
-        StartToCloseTimeout = TimeSpan.FromMinutes(1),
+        // A worker that was lost is noticed by this alone; asking again is the same question.
+        StartToCloseTimeout = TimeSpan.FromSeconds(10),
         RetryPolicy = new RetryPolicy { MaximumInterval = TimeSpan.FromSeconds(30) },
     };
 

@@ -1,3 +1,4 @@
+using Baton.Server.Data.Retention;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -11,7 +12,7 @@ internal static class AuditModule
         services.AddSingleton<AuditLog>();
         services.AddSingleton<AuditVerifier>();
         services.AddSingleton<AuditRetention>();
-        services.AddHostedService(provider => provider.GetRequiredService<AuditRetention>());
+        services.AddSingleton<IRetainedKind>(provider => provider.GetRequiredService<AuditRetention>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuditedRefusals>();
     }
 }

@@ -1,9 +1,9 @@
 using Baton.Server.Data;
+using Baton.Server.Data.Retention;
 using Baton.Server.Identity;
 using Baton.Server.Secrets;
 using Baton.Server.Settings;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Baton.Server.Audit;
@@ -14,9 +14,9 @@ namespace Baton.Server.Audit;
 /// </summary>
 internal sealed partial class AuditRetention(
     IDbContextFactory<BatonDb> databases, KeyRing keys, AuditLog audit, AuditVerifier verifier, BatonSettings settings, TimeProvider time, ILogger<AuditRetention> log)
-    : BackgroundService
+    : IRetainedKind
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromHours(6);
+    public RetentionRule Rule { get; } = RetentionRule.ForAge("audit", "the act", settings.Audit.RetainFor, "Audit:RetainFor");
 
     /// <returns>How many entries went.</returns>
     public async Task<long> PruneAsync(CancellationToken cancel)
@@ -50,29 +50,9 @@ internal sealed partial class AuditRetention(
         return count;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        do
-        {
-            try
-            {
-                await PruneAsync(stoppingToken);
-            }
-            catch (Exception exception) when (exception is not OperationCanceledException)
-            {
-                LogFailed(log, exception);
-            }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
-    }
-
     [LoggerMessage(EventIds.AuditBroken, LogLevel.Critical, "The audit was tampered with, and keeps its old entries: {Problem}")]
     private static partial void LogBroken(ILogger log, string problem);
 
     [LoggerMessage(EventIds.AuditPruned, LogLevel.Information, "{Count} entries of the audit were taken away, up to {Sequence}")]
     private static partial void LogPruned(ILogger log, long count, long sequence);
-
-    [LoggerMessage(EventIds.AuditPruneFailed, LogLevel.Error, "Old entries of the audit could not be taken away")]
-    private static partial void LogFailed(ILogger log, Exception exception);
 }

@@ -1,3 +1,4 @@
+using Baton.Server.Data.Retention;
 using Baton.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -11,6 +12,8 @@ internal static class DataModule
 {
     public const string FileName = "records.db";
 
+    private const long MigrationLock = 7280000;
+
     public static void AddData(this IServiceCollection services, DatabaseSettings settings, string dataFolder)
     {
         if (settings.Postgres is { } postgres)
@@ -23,6 +26,8 @@ internal static class DataModule
             services.AddPooledDbContextFactory<SqliteBatonDb>(options => UseSqlite(options, Path.Combine(dataFolder, FileName)));
             services.AddSingleton<IDbContextFactory<BatonDb>, Factory<SqliteBatonDb>>();
         }
+        services.AddSingleton<RetentionSweeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<RetentionSweeper>());
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<BatonDb>>().CreateDbContext());
     }
 
@@ -37,13 +42,37 @@ internal static class DataModule
     public static async Task MigrateAsync(IDbContextFactory<BatonDb> factory, CancellationToken cancel)
     {
         await using var db = await factory.CreateDbContextAsync(cancel);
-        if (db is SqliteBatonDb)
+        await MigrateAsync(db, cancel);
+    }
+
+    /// <inheritdoc cref="MigrateAsync(IDbContextFactory{BatonDb}, CancellationToken)"/>
+    public static async Task MigrateAsync(BatonDb db, CancellationToken cancel)
+    {
+        if (db is PostgresBatonDb)
         {
-            // Whoever migrates has the lock of the data folder: a migration lock found here is one that a killed process left.
-            await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
-            await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL", cancel);
+            await MigrateLockedAsync(db, cancel);
+            return;
         }
+        // Whoever migrates has the lock of the data folder: a migration lock found here is one that a killed process left.
+        await db.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS __EFMigrationsLock", cancel);
+        await db.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL", cancel);
         await db.Database.MigrateAsync(cancel);
+    }
+
+    /// <summary>Replicas that start at once migrate one after the other. The lock goes with the connection, however this process ends.</summary>
+    private static async Task MigrateLockedAsync(BatonDb db, CancellationToken cancel)
+    {
+        await db.Database.OpenConnectionAsync(cancel);
+        try
+        {
+            await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_lock({MigrationLock})", cancel);
+            await db.Database.MigrateAsync(cancel);
+            await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_unlock({MigrationLock})", cancel);
+        }
+        finally
+        {
+            await db.Database.CloseConnectionAsync();
+        }
     }
 
     private sealed class Factory<T>(IDbContextFactory<T> inner) : IDbContextFactory<BatonDb>

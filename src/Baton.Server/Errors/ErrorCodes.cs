@@ -50,4 +50,8 @@ public static class ErrorCodes
     public const string UnknownStep = "BT4403";
     public const string RunClosed = "BT4404";
     public const string EgressRefused = "BT4303";
+
+    public const string StorageFull = "BT4701";
+    public const string BackupInvalid = "BT4702";
+    public const string MoveRefused = "BT4703";
 }

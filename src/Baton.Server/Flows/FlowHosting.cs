@@ -41,6 +41,7 @@ internal static class FlowHosting
             Policy = provider.GetRequiredService<FlowPolicy>(),
             Secrets = provider.GetService<IFlowSecrets>() ?? Refusing.Secrets,
             Events = provider.GetService<IFlowEventBus>() ?? Refusing.Events,
+            Inbox = provider.GetRequiredService<IFlowInbox>(),
             Definitions = new LateDefinitions(provider),
             Blobs = provider.GetService<IFlowBlobs>() ?? new FolderBlobs(valuesFolder, provider.GetRequiredService<TimeProvider>()),
             Functions = [.. provider.GetServices<IFlowFunction>()],

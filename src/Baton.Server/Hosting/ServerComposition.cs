@@ -1,7 +1,9 @@
 using System.Text.Json.Serialization;
+using Baton.Durable;
 using Baton.Flows.Telemetry;
 using Baton.Server.Audit;
 using Baton.Server.Data;
+using Baton.Server.Data.Retention;
 using Baton.Server.Egress;
 using Baton.Server.Flows;
 using Baton.Server.Http;
@@ -58,6 +60,10 @@ internal static class ServerComposition
         services.AddData(settings.Database, options.Folder.Path);
         services.AddSecrets(settings.Secrets, options.Folder, options.Redactor);
         services.AddEgress(settings.Egress);
+        if (settings.Temporal.Address is null)
+        {
+            services.AddSingleton(RetentionRule.ForAge("runs", "they end", new DurableServerOptions().Retention, null));
+        }
         services.AddAudit();
         services.AddTasks();
         services.AddRuns();
@@ -83,6 +89,7 @@ internal static class ServerComposition
         api.MapSecrets();
         api.MapTraces();
         api.MapTasks();
+        api.MapStorage();
         app.MapTaskLinks();
         api.MapFlows();
         api.MapRuns();

@@ -2,7 +2,9 @@ using Baton.Server.Errors;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Temporalio.Exceptions;
 
 namespace Baton.Server.Http;
@@ -24,6 +26,9 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         return await writer.TryWriteAsync(new ProblemDetailsContext { HttpContext = context, ProblemDetails = problem });
     }
 
+    /// <summary>SQLITE_FULL.</summary>
+    private const int SqliteFull = 13;
+
     private static ProblemDetails Of(Exception exception) => exception switch
     {
         BatonException known => Create(known),
@@ -31,6 +36,9 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         BadHttpRequestException bad => Create(
             bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCodes.TooLarge : ErrorCodes.InvalidInput,
             bad.InnerException?.Message ?? bad.Message, null, "correct the request"),
+        _ when IsFull(exception) => Create(
+            StatusCodes.Status507InsufficientStorage, ErrorCodes.StorageFull, "the disk of the records is full", "nothing was changed",
+            "free space, or shorten the retention (`baton storage` shows what takes it); the server goes on by itself"),
         _ => Create(StatusCodes.Status500InternalServerError, ErrorCodes.Unexpected, "something went wrong that was not foreseen", null, "look for the trace id in the server's log, and report it"),
     };
 
@@ -63,6 +71,14 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         RpcException.StatusCode.Unavailable or RpcException.StatusCode.DeadlineExceeded or RpcException.StatusCode.ResourceExhausted =>
             new(ErrorCodes.ServerUnreachable, "durable execution does not answer", rpc.Message, "try again soon", rpc),
         _ => new(ErrorCodes.Unexpected, "durable execution failed", rpc.Code.ToString(), "look for the trace id in the server's log, and report it", rpc),
+    };
+
+    private static bool IsFull(Exception? exception) => exception switch
+    {
+        null => false,
+        SqliteException { SqliteErrorCode: SqliteFull } => true,
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } => true,
+        _ => IsFull(exception.InnerException),
     };
 
     private static int StatusOf(string code) => code switch

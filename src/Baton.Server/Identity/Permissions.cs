@@ -14,6 +14,7 @@ public static class Permissions
     public const string TracesWrite = "traces.write";
     public const string MetricsRead = "metrics.read";
     public const string AuditRead = "audit.read";
+    public const string StorageRead = "storage.read";
     public const string TasksRead = "tasks.read";
     public const string TasksDecide = "tasks.decide";
     public const string TasksCreate = "tasks.create";
@@ -51,6 +52,7 @@ public static class Roles
         Permissions.MetricsRead,
         Permissions.TasksRead,
         Permissions.TemporalRead,
+        Permissions.StorageRead,
     ];
 
     private static readonly string[] Operating =

@@ -1,6 +1,7 @@
 using Baton.Flows.Interpret;
 using System.Net;
 using Baton.Server.Http;
+using Baton.Server.Tasks;
 using Baton.Server.Telemetry;
 
 namespace Baton.Server.Settings;
@@ -30,6 +31,7 @@ public sealed class BatonSettings
     public IdentitySettings Identity { get; init; } = new();
 
     public EgressSettings Egress { get; init; } = new();
+    public TaskSettings Tasks { get; init; } = new();
 }
 
 /// <summary>What a value means, for `baton config show` and for messages.</summary>

@@ -3,6 +3,7 @@ using Baton.Flows.Durable;
 using Baton.Flows.Functions;
 using Baton.Flows.Hosting;
 using Baton.Server.Errors;
+using Baton.Server.Runs;
 using Temporalio.Client;
 using Temporalio.Converters;
 using Temporalio.Exceptions;
@@ -33,9 +34,6 @@ internal sealed class TaskInbox(TaskStore store, TaskRequesters requesters) : IF
 /// <summary>Knows who asked for a run: the person or token that started it, or the source of the event that did. Subflows are asked for by whoever asked for the first.</summary>
 internal sealed class TaskRequesters(ITemporalClient client)
 {
-    /// <summary>Memo in which a run says who asked for it.</summary>
-    private const string Memo = "baton.startedBy";
-
     private const int MaxDepth = 50;
 
     /// <returns>Null if nobody is known.</returns>
@@ -52,7 +50,7 @@ internal sealed class TaskRequesters(ITemporalClient client)
             {
                 return null;
             }
-            if (description.Memo.TryGetValue(Memo, out var name))
+            if (description.Memo.TryGetValue(RunReader.StartedByMemo, out var name))
             {
                 return await name.ToValueAsync<string>();
             }

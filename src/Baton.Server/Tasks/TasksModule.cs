@@ -1,4 +1,5 @@
 using Baton.Flows.Hosting;
+using Baton.Server.Data.Retention;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Baton.Server.Tasks;
@@ -14,6 +15,7 @@ internal static class TasksModule
         services.AddSingleton<TaskRequesters>();
         services.AddSingleton<TaskActivities>();
         services.AddSingleton<IFlowInbox, TaskInbox>();
+        services.AddSingleton<IRetainedKind, TaskRetention>();
         services.AddHostedService<TaskMessenger>();
         services.AddHostedService<TaskClock>();
         services.AddHostedService<TaskWorker>();

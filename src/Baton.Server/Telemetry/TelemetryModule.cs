@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Baton.Flows.Telemetry;
+using Baton.Server.Data.Retention;
 using Baton.Server.Hosting;
 using Baton.Server.Identity;
 using Baton.Server.Secrets;
@@ -37,6 +38,7 @@ internal static class TelemetryModule
     {
         services.AddSingleton(provider => new SpanStore(
             settings.Database, settings.Traces, provider.GetRequiredService<DataFolder>().Path, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(new RetentionRule("spans", $"{Durations.Format(settings.Traces.Retention)}, at most {settings.Traces.MaxSpans} of them", "Traces:Retention, Traces:MaxSpans"));
         services.AddSingleton<SpanWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<SpanWriter>());
         services.AddHostedService<OpenWork>();
