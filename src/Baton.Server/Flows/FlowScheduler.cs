@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Baton.Flows.Durable;
 using Baton.Flows.Hosting;
 using Baton.Server.Data;
+using Baton.Server.Identity;
 using Baton.Server.Runs;
 using Baton.Server.Settings;
 using Microsoft.EntityFrameworkCore;
@@ -114,6 +115,7 @@ internal sealed partial class FlowScheduler(
             {
                 IdReusePolicy = WorkflowIdReusePolicy.RejectDuplicate,
                 TypedSearchAttributes = FlowAttributes.Of(revision.Namespace, revision.Name, revision.Version),
+                Memo = new Dictionary<string, object> { [RunReader.StartedByMemo] = Caller.System($"schedule {revision.Namespace}/{revision.Name}").Name },
                 StaticSummary = $"schedule of {revision.Namespace}/{revision.Name}",
                 Rpc = new() { CancellationToken = cancel },
             });
