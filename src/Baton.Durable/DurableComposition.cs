@@ -77,6 +77,7 @@ internal static class DurableComposition
             new WorkflowControlHandler(engine),
             new NexusTaskHandler(engine),
             new StandaloneNexusOperationHandler(engine),
+            new TimeSkippingHandler(engine),
             new StandaloneActivityHandler(engine),
             new StandaloneActivityControlHandler(engine),
             new DeploymentHandler(engine),

@@ -52,7 +52,7 @@ internal static class StateRebuild
                 {
                     TimerId = timer.TimerId,
                     StartedEventId = item.EventId,
-                    FireTime = Instant.Add(Instant.From(item.EventTime), Instant.From(timer.StartToFireTimeout)),
+                    FireTime = Instant.Add(Instant.From(item.EventTime) - (s.TimeSkipping?.Skipped ?? 0), Instant.From(timer.StartToFireTimeout)),
                 });
                 break;
             case EventType.TimerFired:
@@ -101,12 +101,21 @@ internal static class StateRebuild
                 break;
             case EventType.WorkflowExecutionOptionsUpdated:
                 var options = item.WorkflowExecutionOptionsUpdatedEventAttributes;
+                if (options.TimeSkippingConfigUpdated)
+                {
+                    TimeSkipping.Set(run, options.TimeSkippingConfig, now);
+                }
+
                 DeliverCallbacks.Add(step, s.Callbacks, options.AttachedCompletionCallbacks, options.AttachedRequestId);
                 foreach (var joined in options.WorkflowUpdateOptions)
                 {
                     DeliverCallbacks.Add(step, s.Callbacks, joined.AttachedCompletionCallbacks, joined.AttachedRequestId, joined.UpdateId);
                 }
 
+                break;
+            case EventType.WorkflowExecutionTimeSkippingTransitioned:
+                var skip = item.WorkflowExecutionTimeSkippingTransitionedEventAttributes;
+                TimeSkipping.Apply(s, skip.TargetTime is null ? 0 : Instant.From(skip.TargetTime) - Instant.From(item.EventTime), skip.DisabledAfterFastForward);
                 break;
             default:
                 ApplyChildren(s, item);
@@ -125,7 +134,7 @@ internal static class StateRebuild
                 break;
             case EventType.NexusOperationStarted when s.NexusOperations.TryGetValue(item.NexusOperationStartedEventAttributes.ScheduledEventId, out var operation):
                 operation.StartedEventId = item.EventId;
-                operation.StartedTime = Instant.From(item.EventTime);
+                operation.StartedTime = Instant.From(item.EventTime) - (s.TimeSkipping?.Skipped ?? 0);
                 operation.OperationToken = item.NexusOperationStartedEventAttributes.OperationToken;
                 operation.NextAttemptTime = 0;
                 break;

@@ -38,7 +38,7 @@ internal sealed partial class WorkflowRun
     public HistoryEvent Append(Step step, HistoryEvent item)
     {
         item.EventId = S.NextEventId++;
-        item.EventTime ??= Instant.ToTimestamp(step.Now);
+        item.EventTime ??= Instant.ToTimestamp(TimeAt(step.Now));
         item.TaskId = item.EventId;
         S.HistorySize += item.CalculateSize();
         unsaved.Add(item);
@@ -61,7 +61,7 @@ internal sealed partial class WorkflowRun
 
         // Buffered events are on disk, so the task that they wait for must be there too.
         ScheduleWorkflowTask.WriteSpeculative(step, this);
-        item.EventTime ??= Instant.ToTimestamp(step.Now);
+        item.EventTime ??= Instant.ToTimestamp(TimeAt(step.Now));
         S.Buffered.Add(new BufferedEvent { Event = item.ToByteString() });
         step.Touch(this);
         return false;

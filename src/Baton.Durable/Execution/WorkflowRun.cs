@@ -94,6 +94,9 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
 
     public bool IsWorkflowTaskStarted => S.WorkflowTask is { StartedTime: > 0 };
 
+    /// <summary>What the run's time is at a moment of the server's.</summary>
+    public long TimeAt(long instant) => instant + (S.TimeSkipping?.Skipped ?? 0);
+
     /// <summary>The first workflow task waits for a delay, a retry's backoff or cron.</summary>
     public bool IsBackingOff => S.BackoffUntil > 0;
 
@@ -122,6 +125,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
             return next;
         }
 
+        Earliest(ref next, TimeSkipping.NextWake(this, now));
         Earliest(ref next, S.RunDeadline);
         Earliest(ref next, S.ExecutionDeadline);
         Earliest(ref next, S.BackoffUntil);

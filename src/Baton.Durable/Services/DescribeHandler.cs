@@ -22,10 +22,10 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
     {
         var space = Namespace(request.Namespace);
         RequireExecution(request.Execution);
-        return Engine.Run(step => Describe(FindRun(step, space, request.Execution)));
+        return Engine.Run(step => Describe(FindRun(step, space, request.Execution), step.Now));
     }
 
-    private static DescribeWorkflowExecutionResponse Describe(WorkflowRun run)
+    private static DescribeWorkflowExecutionResponse Describe(WorkflowRun run, long now)
     {
         var s = run.S;
         var response = new DescribeWorkflowExecutionResponse
@@ -41,12 +41,13 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
             WorkflowExecutionInfo = Info(run),
             WorkflowExtendedInfo = new WorkflowExecutionExtendedInfo
             {
-                ExecutionExpirationTime = Instant.ToTimestamp(s.ExecutionDeadline),
-                RunExpirationTime = Instant.ToTimestamp(s.RunDeadline),
+                ExecutionExpirationTime = Instant.ToTimestamp(s.ExecutionDeadline > 0 ? run.TimeAt(s.ExecutionDeadline) : 0),
+                RunExpirationTime = Instant.ToTimestamp(s.RunDeadline > 0 ? run.TimeAt(s.RunDeadline) : 0),
                 CancelRequested = s.CancelRequested,
                 LastResetTime = Instant.ToTimestamp(s.LastResetTime),
                 OriginalStartTime = Instant.ToTimestamp(s.StartTime),
                 ResetRunId = s.ResetRunId,
+                TimeSkippingInfo = TimeSkipping.Describe(run, now),
             },
         };
         foreach (var known in s.RequestIds)

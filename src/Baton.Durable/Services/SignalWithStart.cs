@@ -44,6 +44,7 @@ internal sealed class SignalWithStart
             UserMetadata = request.UserMetadata,
             VersioningOverride = request.VersioningOverride,
             Priority = request.Priority,
+            TimeSkippingConfig = request.TimeSkippingConfig,
         };
         start.Links.AddRange(request.Links);
         StartRequests.Check(start, space, limits);

@@ -48,6 +48,7 @@ internal static class StartRequests
         NotNegative(request.WorkflowTaskTimeout, "WorkflowTaskTimeout");
         NotNegative(request.WorkflowStartDelay, "WorkflowStartDelay");
         Retries.Require(request.RetryPolicy);
+        TimeSkipping.Require(request.TimeSkippingConfig);
         CronSchedules.Require(request.CronSchedule, ServiceErrors.InvalidArgument);
         if (request.CronSchedule.Length > 0 && Instant.From(request.WorkflowStartDelay) > 0)
         {
@@ -104,6 +105,7 @@ internal static class StartRequests
             Priority = request.Priority,
             VersioningOverride = request.VersioningOverride,
             EagerExecutionAccepted = eager,
+            TimeSkippingConfig = request.TimeSkippingConfig,
         };
         attributes.CompletionCallbacks.AddRange(request.CompletionCallbacks);
         return StartRun.Apply(step, space, request.WorkflowId, Step.NewRunId(), attributes, new StartExtras

@@ -73,11 +73,6 @@ internal sealed class WorkflowControlHandler(DurableEngine engine) : HandlerBase
         }
 
         var mask = FieldMasks.Require(updateMask, WorkflowExecutionOptions.Descriptor);
-        if (mask.Paths.FirstOrDefault(static path => path.StartsWith("time_skipping_config", StringComparison.Ordinal)) is { } unknown)
-        {
-            throw ServiceErrors.InvalidArgument($"UpdateMask: {unknown} cannot be changed, as this server skips time for all workflows or for none.");
-        }
-
         // Parts of an override mean nothing without each other.
         for (var i = 0; i < mask.Paths.Count; i++)
         {
@@ -97,7 +92,8 @@ internal sealed class WorkflowControlHandler(DurableEngine engine) : HandlerBase
             options.VersioningOverride = Versioning.RequireOverride(step, run, changes.VersioningOverride);
         }
 
-        UpdateRunOptions.Apply(step, run, options, identity);
+        TimeSkipping.Require(options.TimeSkippingConfig);
+        UpdateRunOptions.Apply(step, run, options, identity, mask.Paths.Any(static path => path.StartsWith("time_skipping_config", StringComparison.Ordinal)));
         return options;
     }
 

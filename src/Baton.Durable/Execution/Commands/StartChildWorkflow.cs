@@ -111,7 +111,7 @@ internal static class StartChildWorkflow
             CloseRun.Terminate(batch.Step, old, "TerminateIfRunning WorkflowIdReusePolicy Policy", "history-service");
         }
 
-        var cron = CronSchedules.FirstBackoff(a.CronSchedule, batch.Step.Now);
+        var cron = CronSchedules.FirstBackoff(a.CronSchedule, run.TimeAt(batch.Step.Now));
         var runId = Step.NewRunId();
         var attributes = new WorkflowExecutionStartedEventAttributes
         {
@@ -142,6 +142,7 @@ internal static class StartChildWorkflow
             BuildIdUses.Inherit(run, a.TaskQueue.Name, a.InheritBuildId, attributes);
         }
 
+        TimeSkipping.ToChild(run, attributes);
         var child = StartRun.Apply(batch.Step, space, a.WorkflowId, runId, attributes, new StartExtras
         {
             RequestId = Guid.NewGuid().ToString("D"),

@@ -62,7 +62,7 @@ internal static class AttemptNexusOperation
         var started = new HistoryEvent
         {
             EventType = EventType.NexusOperationStarted,
-            EventTime = Instant.ToTimestamp(operation.StartedTime),
+            EventTime = Instant.ToTimestamp(caller.Entity is WorkflowRun run ? run.TimeAt(operation.StartedTime) : operation.StartedTime),
             NexusOperationStartedEventAttributes = new NexusOperationStartedEventAttributes
             {
                 ScheduledEventId = operation.ScheduledEventId,

@@ -22,7 +22,7 @@ internal static class CloseRun
         s.Buffered.Clear();
         s.Status = (int)status;
         s.Pause = null;
-        s.CloseTime = step.Now;
+        s.CloseTime = run.TimeAt(step.Now);
         s.DeleteAt = Instant.Add(step.Now, run.Namespace.Retention);
         s.NewRunId = newRunId;
         s.StickyQueue = "";

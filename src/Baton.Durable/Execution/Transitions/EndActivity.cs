@@ -144,7 +144,7 @@ internal static class EndActivity
             var started = new HistoryEvent
             {
                 EventType = EventType.ActivityTaskStarted,
-                EventTime = Instant.ToTimestamp(activity.StartedTime),
+                EventTime = Instant.ToTimestamp(run.TimeAt(activity.StartedTime)),
                 ActivityTaskStartedEventAttributes = new ActivityTaskStartedEventAttributes
                 {
                     ScheduledEventId = activity.ScheduledEventId,

@@ -95,6 +95,7 @@ internal sealed record FollowingRun
         attributes.RootWorkflowExecution = new WorkflowExecution { WorkflowId = s.RootWorkflowId, RunId = s.RootRunId };
         attributes.PrevAutoResetPoints = Parse(s.ResetPoints, ResetPoints.Parser);
         attributes.Priority ??= Parse(s.Priority, Priority.Parser);
+        TimeSkipping.ToFollowing(previous, attributes);
         if (s.Parent is { } parent)
         {
             attributes.ParentWorkflowNamespace = parent.NamespaceName;
@@ -130,7 +131,7 @@ internal sealed record FollowingRun
             return null;
         }
 
-        if (CronSchedules.NextBackoff(run.S.Cron, run.S.ExecutionTime, step.Now) is not { } backoff)
+        if (CronSchedules.NextBackoff(run.S.Cron, run.S.ExecutionTime, run.TimeAt(step.Now)) is not { } backoff)
         {
             return null;
         }

@@ -103,7 +103,7 @@ internal static class ScheduleWorkflowTask
     public static HistoryEvent ScheduledEvent(WorkflowRun run, WorkflowTaskState task) => new()
     {
         EventType = EventType.WorkflowTaskScheduled,
-        EventTime = Instant.ToTimestamp(task.ScheduledTime),
+        EventTime = Instant.ToTimestamp(run.TimeAt(task.ScheduledTime)),
         WorkflowTaskScheduledEventAttributes = new WorkflowTaskScheduledEventAttributes
         {
             TaskQueue = TaskQueueOf(run, task),
@@ -129,7 +129,7 @@ internal static class ScheduleWorkflowTask
         return new HistoryEvent
         {
             EventType = EventType.WorkflowTaskStarted,
-            EventTime = Instant.ToTimestamp(task.StartedTime),
+            EventTime = Instant.ToTimestamp(run.TimeAt(task.StartedTime)),
             WorkflowTaskStartedEventAttributes = attributes,
         };
     }

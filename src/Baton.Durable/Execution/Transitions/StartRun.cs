@@ -74,9 +74,11 @@ internal static class StartRun
         attributes.WorkflowTaskTimeout = Instant.ToDuration(taskTimeout);
         var backoff = Instant.From(attributes.FirstWorkflowTaskBackoff);
         var executionTime = step.Now + backoff;
+        var skipping = TimeSkipping.Begin(attributes, step.Now);
+        var ahead = skipping?.Skipped ?? 0;
         var executionTimeout = Instant.From(attributes.WorkflowExecutionTimeout);
         var executionDeadline = extras.ExecutionDeadline > 0 ? extras.ExecutionDeadline : executionTimeout > 0 ? Instant.Add(executionTime, executionTimeout) : 0;
-        attributes.WorkflowExecutionExpirationTime = Instant.ToTimestamp(executionDeadline);
+        attributes.WorkflowExecutionExpirationTime = Instant.ToTimestamp(executionDeadline > 0 ? Instant.Add(executionDeadline, ahead) : 0);
         var runTimeout = Instant.From(attributes.WorkflowRunTimeout);
         if (executionTimeout > 0 && (runTimeout == 0 || runTimeout > executionTimeout))
         {
@@ -92,8 +94,8 @@ internal static class StartRun
             WorkflowType = attributes.WorkflowType.Name,
             TaskQueue = attributes.TaskQueue.Name,
             Status = (int)WorkflowExecutionStatus.Running,
-            StartTime = step.Now,
-            ExecutionTime = executionTime,
+            StartTime = step.Now + ahead,
+            ExecutionTime = executionTime + ahead,
             NextEventId = 1,
             ExecutionTimeout = executionTimeout,
             RunTimeout = runTimeout,
@@ -117,6 +119,7 @@ internal static class StartRun
             BuildIds = BuildIdUses.Of(attributes),
             ResetPoints = attributes.PrevAutoResetPoints?.ToByteString() ?? ByteString.Empty,
             Versioning = extras.Versioning,
+            TimeSkipping = skipping,
         };
         if (extras.RequestId.Length > 0)
         {

@@ -8,20 +8,22 @@ using Temporalio.Api.Workflow.V1;
 
 namespace Baton.Durable.Execution.Transitions;
 
-/// <summary>Options of an open run change: the override of its worker version, its priority. Nothing is written when they stay as they are.</summary>
+/// <summary>Options of an open run change: the override of its worker version, its priority, its time. Nothing is written when they stay as they are.</summary>
 internal static class UpdateRunOptions
 {
     public static WorkflowExecutionOptions Of(WorkflowRun run) => new()
     {
         VersioningOverride = Versioning.OverrideOf(run),
         Priority = run.S.Priority.IsEmpty ? null : Priority.Parser.ParseFrom(run.S.Priority),
+        TimeSkippingConfig = TimeSkipping.Config(run),
     };
 
     /// <param name="options">All of them, those that stay too.</param>
-    public static void Apply(Step step, WorkflowRun run, WorkflowExecutionOptions options, string identity)
+    /// <param name="setTimeSkipping">Whether that of time is set anew: then it counts from now on, even when it is as before.</param>
+    public static void Apply(Step step, WorkflowRun run, WorkflowExecutionOptions options, string identity, bool setTimeSkipping)
     {
         var old = Of(run);
-        if (options.Equals(old))
+        if (options.Equals(old) && !setTimeSkipping)
         {
             return;
         }
@@ -36,6 +38,8 @@ internal static class UpdateRunOptions
                 UnsetVersioningOverride = options.VersioningOverride is null,
                 Priority = options.Priority,
                 Identity = identity,
+                TimeSkippingConfig = setTimeSkipping ? options.TimeSkippingConfig : null,
+                TimeSkippingConfigUpdated = setTimeSkipping,
             },
         });
         run.S.Priority = options.Priority?.ToByteString() ?? ByteString.Empty;
@@ -47,6 +51,11 @@ internal static class UpdateRunOptions
         if (!Equals(options.VersioningOverride, old.VersioningOverride))
         {
             Versioning.SetOverride(step, run, options.VersioningOverride);
+        }
+
+        if (setTimeSkipping)
+        {
+            TimeSkipping.Set(run, options.TimeSkippingConfig, step.Now);
         }
 
         step.Touch(run, visibility: true);

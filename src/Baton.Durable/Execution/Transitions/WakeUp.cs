@@ -16,6 +16,7 @@ internal static class WakeUp
             return;
         }
 
+        TimeSkipping.Advance(step, run);
         if (IsDue(step, s.RunDeadline) || IsDue(step, s.ExecutionDeadline))
         {
             CloseRun.TimeOut(step, run);
