@@ -1,10 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
-using Baton.Server.Control;
-using Baton.Server.Processes;
 using Deploy;
 using Temporalio.Client;
 
@@ -19,14 +16,17 @@ internal sealed class DeployProject : IAsyncDisposable
     public const string WorkflowId = "deploy";
 
     private readonly string folder = Directory.CreateTempSubdirectory("baton-deploy-").FullName;
-    private readonly int serverPort = FreePort();
-    private readonly int webPort = FreePort();
+    private readonly int serverPort = BatonUp.FreePort();
+    private readonly int webPort = BatonUp.FreePort();
     private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(5) };
-    private readonly Queue<string> log = [];
-    private Process? host;
+    private readonly BatonUp up;
     private TemporalClient? client;
 
-    public DeployProject() => Gates = new Gates(folder);
+    public DeployProject()
+    {
+        Gates = new Gates(folder);
+        up = new BatonUp(folder, "--port", $"{serverPort}");
+    }
 
     public Gates Gates { get; }
 
@@ -53,7 +53,7 @@ internal sealed class DeployProject : IAsyncDisposable
                 run: [{folder}/app/current/web, --urls, "http://127.0.0.1:{webPort}"]
                 when: app/current
             """);
-        await StartHostAsync();
+        await up.StartAsync();
         client = await TemporalClient.ConnectAsync(new($"127.0.0.1:{serverPort}"));
     }
 
@@ -61,24 +61,17 @@ internal sealed class DeployProject : IAsyncDisposable
         (DeployWorkflow workflow) => workflow.RunAsync(Repository, @ref), new(id: WorkflowId, taskQueue: "deploy"));
 
     /// <summary>SIGKILL to server and supervisor, and `baton up` again.</summary>
-    public async Task KillHostAsync()
-    {
-        host!.Kill();
-        await host.WaitForExitAsync();
-        await StartHostAsync();
-    }
+    public Task KillHostAsync() => up.KillAsync();
 
     /// <summary>SIGKILL to a process of the project; ends when the supervisor has started it again.</summary>
     public async Task KillAsync(string name)
     {
-        using var control = new ControlClient(folder);
-        var before = await StatusAsync(control, name);
-        if (before.Pid is not { } pid)
+        if (await PidAsync(name) is not { } pid)
         {
             return; // nothing is deployed yet
         }
         Process.GetProcessById(pid).Kill();
-        await Eventually.HoldsAsync($"{name} runs again", async () => await StatusAsync(control, name) is { Pid: { } now } && now != pid);
+        await Eventually.HoldsAsync($"{name} runs again", async () => await PidAsync(name) is { } now && now != pid);
     }
 
     public async Task<string> RevisionOfAsync(string @ref)
@@ -98,67 +91,20 @@ internal sealed class DeployProject : IAsyncDisposable
         return (response.StatusCode, health.RootElement.GetProperty("revision").GetString()!);
     }
 
-    public string Log()
-    {
-        lock (log)
-        {
-            return string.Join('\n', log);
-        }
-    }
+    public string Log() => up.Log();
 
     public async ValueTask DisposeAsync()
     {
-        if (host is { HasExited: false })
-        {
-            // Orderly, so that its processes end with it.
-            using var terminate = Process.Start("kill", ["-TERM", host.Id.ToString(CultureInfo.InvariantCulture)]);
-            await host.WaitForExitAsync();
-        }
-        host?.Dispose();
+        await up.DisposeAsync();
         http.Dispose();
         Directory.Delete(folder, recursive: true);
     }
 
-    private static async Task<ProcessStatus> StatusAsync(ControlClient control, string name) =>
-        (await control.ListAsync(default)).Single(process => process.Name == name);
-
-    private async Task StartHostAsync()
+    private async Task<int?> PidAsync(string name)
     {
-        var start = new ProcessStartInfo(
-            Path.Combine(AppContext.BaseDirectory, "baton"), ["up", folder, "--port", $"{serverPort}", "--set", "Http:Url=http://127.0.0.1:0"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        host = new Process { StartInfo = start };
-        var up = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        host.OutputDataReceived += (_, line) => Take(line.Data);
-        host.ErrorDataReceived += (_, line) => Take(line.Data);
-        host.Start();
-        host.BeginOutputReadLine();
-        host.BeginErrorReadLine();
-        await up.Task.WaitAsync(TimeSpan.FromMinutes(2), TimeProvider.System);
-
-        void Take(string? line)
-        {
-            if (line is null)
-            {
-                up.TrySetException(new InvalidOperationException($"baton up ended: {Log()}"));
-                return;
-            }
-            lock (log)
-            {
-                log.Enqueue(line);
-                if (log.Count > 200)
-                {
-                    log.Dequeue();
-                }
-            }
-            if (line.Contains(" is up: ", StringComparison.Ordinal))
-            {
-                up.TrySetResult();
-            }
-        }
+        var processes = await up.GetAsync("processes");
+        var process = processes.EnumerateArray().Single(process => process.GetProperty("name").GetString() == name);
+        return process.GetProperty("pid") is { ValueKind: JsonValueKind.Number } pid ? pid.GetInt32() : null;
     }
 
     /// <summary>`good` is healthy and `bad` is not; both stop at the gates `build` and `test`.</summary>
@@ -185,12 +131,5 @@ internal sealed class DeployProject : IAsyncDisposable
             $"git init --quiet && git add --all && git -c user.name=t -c user.email=t@example.com commit --quiet --message {tag} && git tag {tag}",
             Repository, _ => { }, default);
         Assert.True(result.ExitCode == 0, result.Tail);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
