@@ -1,4 +1,6 @@
 using System.Text;
+using Baton.Flows.Calls;
+using Baton.Flows.Calls.AsyncApi;
 using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Flows.Tests.Support;
@@ -11,6 +13,8 @@ namespace Baton.Flows.Tests.Calls;
 public sealed class AsyncApiCallTests(Brokers brokers, DurableFixture durable) : IClassFixture<Brokers>, IClassFixture<DurableFixture>
 {
     private const string Basic = "authentication: { basic: { username: ann, password: s3cret } }";
+
+    private static Task Never { get; } = new TaskCompletionSource().Task;
 
     private FlowHost Host(Func<string, System.Net.IPAddress, bool>? egress = null) =>
         new() { Policy = FlowPolicy.Default with { FileRoot = brokers.Folder, AllowEgress = egress ?? FlowPolicy.Default.AllowEgress } };
@@ -104,7 +108,28 @@ public sealed class AsyncApiCallTests(Brokers brokers, DurableFixture durable) :
         await brokers.MqttPublishAsync("orders/a", "1");
         await brokers.MqttPublishAsync("orders/b", "2");
         Assert.Equal("[1,2]", Output(await run));
-        Assert.DoesNotContain(await brokers.MqttSessionsAsync(), id => id.StartsWith("baton-", StringComparison.Ordinal));
+        await brokers.MqttSessionEndsAsync("baton-");
+    }
+
+    [Fact]
+    public async Task Mqtt_keeps_what_comes_while_no_worker_lives()
+    {
+        using var egress = new EgressHttp(Host());
+        var transport = new MqttTransport(egress);
+        var target = new AsyncApiTarget(brokers.MqttAddress, "mqtt", "kept/topic", JqValue.Null, null)
+        {
+            Client = "baton-kept",
+            Authorization = new("Basic", Convert.ToBase64String("ann:s3cret"u8)),
+        };
+        var first = await transport.OpenAsync(target, TestContext.Current.CancellationToken);
+        await brokers.MqttListenerAsync(Never);
+        await first.CloseAsync(finished: false);
+        await brokers.MqttPublishAsync("kept/topic", "1");
+        var second = await transport.OpenAsync(target, TestContext.Current.CancellationToken);
+        await brokers.MqttListenerAsync(Never);
+        Assert.Equal(1, (await second.ReadAsync(TestContext.Current.CancellationToken))["payload"].GetDouble());
+        await second.CloseAsync(finished: true);
+        await brokers.MqttSessionEndsAsync("baton-kept");
     }
 
     [Fact]

@@ -38,8 +38,16 @@ public sealed class Brokers : IAsyncLifetime
     /// <summary>What was published by MQTT: topic, quality, user properties, body.</summary>
     public ConcurrentQueue<(string Topic, int Quality, string Properties, string Body)> Mqtt { get; } = new();
 
-    /// <summary>Client ids that the MQTT broker has sessions for.</summary>
-    public async Task<IReadOnlyList<string>> MqttSessionsAsync() => [.. (await _mqtt.GetSessionsAsync()).Select(s => s.Id)];
+    public Uri MqttAddress => new($"mqtt://127.0.0.1:{_mqttPort}");
+
+    /// <summary>Waits until the MQTT broker has no session of a client whose id begins so.</summary>
+    public async Task MqttSessionEndsAsync(string id)
+    {
+        while ((await _mqtt.GetSessionsAsync()).Any(s => s.Id.StartsWith(id, StringComparison.Ordinal)))
+        {
+            await Task.Yield();
+        }
+    }
 
     public NatsConnection Nats { get; private set; } = null!;
 
