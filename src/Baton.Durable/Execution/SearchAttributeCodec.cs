@@ -3,6 +3,7 @@ using System.Text.Json;
 using Baton.Durable.Engine;
 using Baton.Durable.Visibility;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Temporalio.Api.Common.V1;
 
 namespace Baton.Durable.Execution;
@@ -76,6 +77,22 @@ internal static class SearchAttributeCodec
         if (attributes.CalculateSize() is var size && size > 40 * 1024)
         {
             throw refuse($"search attributes exceed size limit: {size} > {40 * 1024} bytes");
+        }
+    }
+
+    /// <summary>New values replace old ones; an empty value removes its key.</summary>
+    public static void Upsert(MapField<string, Payload> into, MapField<string, Payload> changes)
+    {
+        foreach (var (name, payload) in changes)
+        {
+            if (IsEmpty(payload))
+            {
+                into.Remove(name);
+            }
+            else
+            {
+                into[name] = payload;
+            }
         }
     }
 

@@ -26,18 +26,6 @@ internal static class StateRebuild
             case EventType.ActivityTaskScheduled:
                 s.Activities.Add(item.EventId, Scheduled(item, now));
                 break;
-            case EventType.ActivityTaskCompleted:
-                s.Activities.Remove(item.ActivityTaskCompletedEventAttributes.ScheduledEventId);
-                break;
-            case EventType.ActivityTaskFailed:
-                s.Activities.Remove(item.ActivityTaskFailedEventAttributes.ScheduledEventId);
-                break;
-            case EventType.ActivityTaskTimedOut:
-                s.Activities.Remove(item.ActivityTaskTimedOutEventAttributes.ScheduledEventId);
-                break;
-            case EventType.ActivityTaskCanceled:
-                s.Activities.Remove(item.ActivityTaskCanceledEventAttributes.ScheduledEventId);
-                break;
             case EventType.ActivityTaskCancelRequested:
                 if (s.Activities.TryGetValue(item.ActivityTaskCancelRequestedEventAttributes.ScheduledEventId, out var canceled))
                 {
@@ -120,8 +108,17 @@ internal static class StateRebuild
             default:
                 ApplyChildren(s, item);
                 ApplyNexusOperations(s, item, now);
+                Forget(s, EventLinks.Ended(item));
                 break;
         }
+    }
+
+    /// <summary>What an event began is known by the id of that event, of whatever kind it is.</summary>
+    private static void Forget(ExecutionState s, long begun)
+    {
+        s.Activities.Remove(begun);
+        s.Children.Remove(begun);
+        s.NexusOperations.Remove(begun);
     }
 
     /// <summary>An operation that had not started at the reset point is asked for anew, under its old request id; a started one goes on.</summary>
@@ -149,9 +146,6 @@ internal static class StateRebuild
                     canceled.CancelNextAttemptTime = now;
                 }
 
-                break;
-            default:
-                s.NexusOperations.Remove(RequestCancelNexusOperation.EndedOperation(item));
                 break;
         }
     }
@@ -181,24 +175,6 @@ internal static class StateRebuild
                     child.FirstRunId = started.WorkflowExecution.RunId;
                 }
 
-                break;
-            case EventType.StartChildWorkflowExecutionFailed:
-                s.Children.Remove(item.StartChildWorkflowExecutionFailedEventAttributes.InitiatedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionCompleted:
-                s.Children.Remove(item.ChildWorkflowExecutionCompletedEventAttributes.InitiatedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionFailed:
-                s.Children.Remove(item.ChildWorkflowExecutionFailedEventAttributes.InitiatedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionCanceled:
-                s.Children.Remove(item.ChildWorkflowExecutionCanceledEventAttributes.InitiatedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionTimedOut:
-                s.Children.Remove(item.ChildWorkflowExecutionTimedOutEventAttributes.InitiatedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionTerminated:
-                s.Children.Remove(item.ChildWorkflowExecutionTerminatedEventAttributes.InitiatedEventId);
                 break;
         }
     }

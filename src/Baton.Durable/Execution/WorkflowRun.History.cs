@@ -77,19 +77,19 @@ internal sealed partial class WorkflowRun
 
         var events = S.Buffered.Select(static buffered => HistoryEvent.Parser.ParseFrom(buffered.Event)).ToList();
         S.Buffered.Clear();
-        var activityStarts = new Dictionary<long, long>();
+        var starts = new Dictionary<long, long>();
         foreach (var item in events)
         {
-            LinkToStarted(item, activityStarts);
+            EventLinks.SetStarted(item, starts);
             Append(step, item);
             switch (item.EventType)
             {
                 case EventType.ActivityTaskStarted:
-                    activityStarts[item.ActivityTaskStartedEventAttributes.ScheduledEventId] = item.EventId;
+                    starts[item.ActivityTaskStartedEventAttributes.ScheduledEventId] = item.EventId;
                     break;
                 case EventType.ChildWorkflowExecutionStarted:
                     var initiated = item.ChildWorkflowExecutionStartedEventAttributes.InitiatedEventId;
-                    activityStarts[initiated] = item.EventId;
+                    starts[initiated] = item.EventId;
                     if (S.Children.TryGetValue(initiated, out var child))
                     {
                         child.StartedEventId = item.EventId;
@@ -135,49 +135,6 @@ internal sealed partial class WorkflowRun
         {
             tail.RemoveRange(0, drop);
             tailFrom += drop;
-        }
-    }
-
-    private static void LinkToStarted(HistoryEvent item, Dictionary<long, long> starts)
-    {
-        switch (item.EventType)
-        {
-            case EventType.ActivityTaskCompleted:
-                var completed = item.ActivityTaskCompletedEventAttributes;
-                completed.StartedEventId = starts.GetValueOrDefault(completed.ScheduledEventId, completed.StartedEventId);
-                break;
-            case EventType.ActivityTaskFailed:
-                var failed = item.ActivityTaskFailedEventAttributes;
-                failed.StartedEventId = starts.GetValueOrDefault(failed.ScheduledEventId, failed.StartedEventId);
-                break;
-            case EventType.ActivityTaskTimedOut:
-                var timedOut = item.ActivityTaskTimedOutEventAttributes;
-                timedOut.StartedEventId = starts.GetValueOrDefault(timedOut.ScheduledEventId, timedOut.StartedEventId);
-                break;
-            case EventType.ActivityTaskCanceled:
-                var canceled = item.ActivityTaskCanceledEventAttributes;
-                canceled.StartedEventId = starts.GetValueOrDefault(canceled.ScheduledEventId, canceled.StartedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionCompleted:
-                var childCompleted = item.ChildWorkflowExecutionCompletedEventAttributes;
-                childCompleted.StartedEventId = starts.GetValueOrDefault(childCompleted.InitiatedEventId, childCompleted.StartedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionFailed:
-                var childFailed = item.ChildWorkflowExecutionFailedEventAttributes;
-                childFailed.StartedEventId = starts.GetValueOrDefault(childFailed.InitiatedEventId, childFailed.StartedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionCanceled:
-                var childCanceled = item.ChildWorkflowExecutionCanceledEventAttributes;
-                childCanceled.StartedEventId = starts.GetValueOrDefault(childCanceled.InitiatedEventId, childCanceled.StartedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionTimedOut:
-                var childTimedOut = item.ChildWorkflowExecutionTimedOutEventAttributes;
-                childTimedOut.StartedEventId = starts.GetValueOrDefault(childTimedOut.InitiatedEventId, childTimedOut.StartedEventId);
-                break;
-            case EventType.ChildWorkflowExecutionTerminated:
-                var childTerminated = item.ChildWorkflowExecutionTerminatedEventAttributes;
-                childTerminated.StartedEventId = starts.GetValueOrDefault(childTerminated.InitiatedEventId, childTerminated.StartedEventId);
-                break;
         }
     }
 

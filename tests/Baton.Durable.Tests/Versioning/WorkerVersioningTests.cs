@@ -29,8 +29,8 @@ public sealed class WorkerVersioningTests
             Assert.Equal("one", await follows.QueryAsync<string>("Where", []));
 
             await SetCurrentAsync(client, "2");
-            await stays.SignalAsync("Finish", []);
-            await follows.SignalAsync("Finish", []);
+            await stays.SignalAsync("Release", []);
+            await follows.SignalAsync("Release", []);
 
             Assert.Equal("one", await stays.GetResultAsync<string>());
             Assert.Equal("two", await follows.GetResultAsync<string>());
@@ -110,7 +110,7 @@ public sealed class WorkerVersioningTests
                     VersioningOverride = new() { Pinned = new() { Behavior = Temporalio.Api.Workflow.V1.VersioningOverride.Types.PinnedOverrideBehavior.Pinned, Version = new() { DeploymentName = "shop", BuildId = "2" } } },
                 },
             });
-            await moved.SignalAsync("Finish", []);
+            await moved.SignalAsync("Release", []);
             Assert.Equal("two", await moved.GetResultAsync<string>());
             Assert.Contains((await moved.FetchHistoryAsync()).Events, item => item.EventType == EventType.WorkflowExecutionOptionsUpdated);
         }));
@@ -129,7 +129,7 @@ public sealed class WorkerVersioningTests
             var parent = await client.StartWorkflowAsync("Parent", [false], new(id: "parent", taskQueue: Queue));
             Assert.Equal("waits", await parent.QueryAsync<string>("Where", []));
             await SetCurrentAsync(client, "2");
-            await parent.SignalAsync("Go", []);
+            await parent.SignalAsync("Release", []);
 
             // The parent continued as new, and that run's child ran where the parent began.
             Assert.Equal("one", await parent.GetResultAsync<string>());
@@ -151,7 +151,7 @@ public sealed class WorkerVersioningTests
             var caller = await client.StartWorkflowAsync("Caller", [], new(id: "caller", taskQueue: Queue));
             Assert.Equal("waits", await caller.QueryAsync<string>("Where", []));
             await SetCurrentAsync(client, "2");
-            await caller.SignalAsync("Go", []);
+            await caller.SignalAsync("Release", []);
             Assert.Equal("one", await caller.GetResultAsync<string>());
         }));
     }
@@ -202,103 +202,59 @@ public sealed class WorkerVersioningTests
     private static Task<Temporalio.Api.WorkflowService.V1.DescribeWorkflowExecutionResponse> DescribeAsync(TemporalClient client, string id) =>
         client.WorkflowService.DescribeWorkflowExecutionAsync(new() { Namespace = "default", Execution = new() { WorkflowId = id } });
 
-    [Workflow("Stay", VersioningBehavior = Temporalio.Common.VersioningBehavior.Pinned)]
-    public class StayOne
+    /// <summary>A workflow that waits for a signal, and tells which version it runs as.</summary>
+    public abstract class Waits(string version)
     {
-        private bool finished;
-
-        [WorkflowRun]
-        public async Task<string> RunAsync(bool atOnce = false)
-        {
-            await Workflow.WaitConditionAsync(() => atOnce || finished);
-            return Where();
-        }
+        private bool released;
 
         [WorkflowSignal]
-        public Task FinishAsync()
+        public Task ReleaseAsync()
         {
-            finished = true;
+            released = true;
             return Task.CompletedTask;
         }
 
         [WorkflowQuery]
-        public string Where() => "one";
+        public string Where() => version;
+
+        protected async Task<string> ReleasedAsync(bool atOnce = false)
+        {
+            await Workflow.WaitConditionAsync(() => atOnce || released);
+            return version;
+        }
     }
 
     [Workflow("Stay", VersioningBehavior = Temporalio.Common.VersioningBehavior.Pinned)]
-    public class StayTwo
+    public class StayOne() : Waits("one")
     {
-        private bool finished;
-
         [WorkflowRun]
-        public async Task<string> RunAsync(bool atOnce = false)
-        {
-            await Workflow.WaitConditionAsync(() => atOnce || finished);
-            return Where();
-        }
+        public Task<string> RunAsync(bool atOnce = false) => ReleasedAsync(atOnce);
+    }
 
-        [WorkflowSignal]
-        public Task FinishAsync()
-        {
-            finished = true;
-            return Task.CompletedTask;
-        }
-
-        [WorkflowQuery]
-        public string Where() => "two";
+    [Workflow("Stay", VersioningBehavior = Temporalio.Common.VersioningBehavior.Pinned)]
+    public class StayTwo() : Waits("two")
+    {
+        [WorkflowRun]
+        public Task<string> RunAsync(bool atOnce = false) => ReleasedAsync(atOnce);
     }
 
     [Workflow("Follow", VersioningBehavior = Temporalio.Common.VersioningBehavior.AutoUpgrade)]
-    public class FollowOne
+    public class FollowOne() : Waits("one")
     {
-        private bool finished;
-
         [WorkflowRun]
-        public async Task<string> RunAsync()
-        {
-            await Workflow.WaitConditionAsync(() => finished);
-            return Where();
-        }
-
-        [WorkflowSignal]
-        public Task FinishAsync()
-        {
-            finished = true;
-            return Task.CompletedTask;
-        }
-
-        [WorkflowQuery]
-        public string Where() => "one";
+        public Task<string> RunAsync() => ReleasedAsync();
     }
 
     [Workflow("Follow", VersioningBehavior = Temporalio.Common.VersioningBehavior.AutoUpgrade)]
-    public class FollowTwo
+    public class FollowTwo() : Waits("two")
     {
-        private bool finished;
-
         [WorkflowRun]
-        public async Task<string> RunAsync()
-        {
-            await Workflow.WaitConditionAsync(() => finished);
-            return Where();
-        }
-
-        [WorkflowSignal]
-        public Task FinishAsync()
-        {
-            finished = true;
-            return Task.CompletedTask;
-        }
-
-        [WorkflowQuery]
-        public string Where() => "two";
+        public Task<string> RunAsync() => ReleasedAsync();
     }
 
     [Workflow("Parent", VersioningBehavior = Temporalio.Common.VersioningBehavior.Pinned)]
-    public class ParentOne
+    public class ParentOne() : Waits("waits")
     {
-        private bool go;
-
         [WorkflowRun]
         public async Task<string> RunAsync(bool continued)
         {
@@ -307,41 +263,19 @@ public sealed class WorkerVersioningTests
                 return await Workflow.ExecuteChildWorkflowAsync<string>("Stay", [true]);
             }
 
-            await Workflow.WaitConditionAsync(() => go);
+            await ReleasedAsync();
             throw Workflow.CreateContinueAsNewException("Parent", [true]);
         }
-
-        [WorkflowSignal]
-        public Task GoAsync()
-        {
-            go = true;
-            return Task.CompletedTask;
-        }
-
-        [WorkflowQuery]
-        public string Where() => "waits";
     }
 
     [Workflow("Caller", VersioningBehavior = Temporalio.Common.VersioningBehavior.Pinned)]
-    public class CallerOne
+    public class CallerOne() : Waits("waits")
     {
-        private bool go;
-
         [WorkflowRun]
         public async Task<string> RunAsync()
         {
-            await Workflow.WaitConditionAsync(() => go);
+            await ReleasedAsync();
             return await Workflow.ExecuteActivityAsync<string>("Where", [], new() { StartToCloseTimeout = TimeSpan.FromMinutes(1), DisableEagerActivityExecution = true });
         }
-
-        [WorkflowSignal]
-        public Task GoAsync()
-        {
-            go = true;
-            return Task.CompletedTask;
-        }
-
-        [WorkflowQuery]
-        public string Where() => "waits";
     }
 }

@@ -42,18 +42,7 @@ internal static class ModifyProperties
     public static void Merge(WorkflowRun run, Memo upserted)
     {
         var memo = Memo.Parser.ParseFrom(run.S.Memo);
-        foreach (var (name, payload) in upserted.Fields)
-        {
-            if (SearchAttributeCodec.IsEmpty(payload))
-            {
-                memo.Fields.Remove(name);
-            }
-            else
-            {
-                memo.Fields[name] = payload;
-            }
-        }
-
+        SearchAttributeCodec.Upsert(memo.Fields, upserted.Fields);
         run.S.Memo = memo.ToByteString();
     }
 }

@@ -21,7 +21,8 @@ internal static class RequestCancelNexusOperation
                 throw new BadCommandException(Bad, $"cancelation was already requested for an operation with scheduled event ID of {id}");
             }
         }
-        else if (!batch.Run.BufferedEvents().Any(item => EndedOperation(item) == id))
+        // It may have ended while the worker was at work.
+        else if (!batch.Run.BufferedEvents().Any(item => EventLinks.Ended(item) == id))
         {
             throw new BadCommandException(Bad, $"requested cancelation for a non-existing or already completed operation with scheduled event ID of {id}");
         }
@@ -44,14 +45,4 @@ internal static class RequestCancelNexusOperation
             CancelNexusOperation.Request(batch.Step, batch.Run, operation, requested.EventId);
         }
     }
-
-    /// <summary>The operation that an event ends, or 0: it may have ended while the worker was at work.</summary>
-    public static long EndedOperation(HistoryEvent item) => item.EventType switch
-    {
-        EventType.NexusOperationCompleted => item.NexusOperationCompletedEventAttributes.ScheduledEventId,
-        EventType.NexusOperationFailed => item.NexusOperationFailedEventAttributes.ScheduledEventId,
-        EventType.NexusOperationCanceled => item.NexusOperationCanceledEventAttributes.ScheduledEventId,
-        EventType.NexusOperationTimedOut => item.NexusOperationTimedOutEventAttributes.ScheduledEventId,
-        _ => 0,
-    };
 }

@@ -38,22 +38,10 @@ internal static class UpsertSearchAttributes
         batch.Step.Touch(run, visibility: true);
     }
 
-    /// <summary>New values replace old ones; an empty value removes the attribute.</summary>
     public static void Merge(WorkflowRun run, SearchAttributes upserted)
     {
         var merged = SearchAttributes.Parser.ParseFrom(run.S.SearchAttributes);
-        foreach (var (name, payload) in upserted.IndexedFields)
-        {
-            if (SearchAttributeCodec.IsEmpty(payload))
-            {
-                merged.IndexedFields.Remove(name);
-            }
-            else
-            {
-                merged.IndexedFields[name] = payload;
-            }
-        }
-
+        SearchAttributeCodec.Upsert(merged.IndexedFields, upserted.IndexedFields);
         run.S.SearchAttributes = merged.ToByteString();
     }
 }
