@@ -37,4 +37,12 @@ internal static class EventIds
     public const int FlowWorkerStopped = 1600;
     public const int SchedulesFailed = 1601;
     public const int ScheduleStarted = 1602;
+    // Events
+    public const int EventsTrimmed = 1950;
+    public const int EventsNotTrimmed = 1951;
+    public const int RouterStopped = 1952;
+    public const int EventDelayed = 1953;
+    public const int EventRefused = 1954;
+    public const int SubscriptionsFailed = 1955;
+    public const int EventNotSent = 1956;
 }

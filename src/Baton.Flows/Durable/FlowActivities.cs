@@ -142,10 +142,9 @@ internal sealed partial class FlowActivities : IDisposable
                 await _host.Events.PublishAsync([.. call.Arguments.EnumerateArray().Select(TraceHeaders.Stamp)], cancellationToken);
                 return JqValue.Null;
             case "subscribe":
-                await _host.Events.SubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);
-                return JqValue.Null;
+                return await SubscribeAsync(call, cancellationToken);
             case "unsubscribe":
-                await _host.Events.UnsubscribeAsync(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], cancellationToken);
+                await _host.Events.UnsubscribeAsync(call.RunId, cancellationToken);
                 return JqValue.Null;
             case "load":
                 return call.Arguments;
@@ -181,6 +180,19 @@ internal sealed partial class FlowActivities : IDisposable
         {
             throw new FlowFaultException(FlowErrors.Expression(error.Message));
         }
+    }
+
+    private async Task<JqValue> SubscribeAsync(FlowCall call, CancellationToken cancellationToken)
+    {
+        var since = DateTimeOffset.Parse(call.Arguments["since"].GetString(), System.Globalization.CultureInfo.InvariantCulture);
+        var from = call.Arguments["from"];
+        var page = await _host.Events.SubscribeAsync(
+            new(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], since, from.IsNull ? null : (long)from.GetDouble()), cancellationToken);
+        return JqValue.FromObject(
+        [
+            new("events", JqValue.FromArray(page.Events.Select(item => JqValue.FromObject([new("offset", item.Offset), new("event", item.Event)])))),
+            new("next", page.Next is { } next ? next : JqValue.Null),
+        ]);
     }
 
     private async Task<FlowFunctionResult> CallFunctionAsync(FlowCall call, JqValue arguments, string callId, CancellationToken cancellationToken)

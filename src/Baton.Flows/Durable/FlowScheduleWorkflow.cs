@@ -1,4 +1,5 @@
 using Baton.Flows.Expressions;
+using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Flows.Model;
 using Baton.Flows.Parse;
@@ -33,6 +34,8 @@ public sealed record FlowScheduleStart
 
     public FlowCarry? Listening { get; init; }
 
+    public EventInboxState? Inbox { get; init; }
+
     /// <summary>Events after which the schedule continues as new, 0 for when the server suggests it. For tests.</summary>
     public int ContinueAfterEvents { get; init; }
 }
@@ -47,9 +50,10 @@ public sealed class FlowScheduleWorkflow
 {
     public const string Name = "BatonFlowSchedule";
 
-    private readonly List<IRawValue> _early = [];
+    private readonly List<(IRawValue Event, FlowEventPlace? Place)> _early = [];
 
     private FlowInterpreter? _listener;
+    private EventInbox? _inbox;
     private FlowScheduleStart _state = null!;
     private FlowDocument _document = null!;
 
@@ -76,11 +80,21 @@ public sealed class FlowScheduleWorkflow
         };
         Task? ended = null;
         var heard = schedule.On is null ? null : Listen(flow, start.Listening);
+        if (schedule.On is { } strategy)
+        {
+            await HearAsync(strategy, start);
+        }
         while (true)
         {
-            if (ended is null && ShouldContinue(start))
+            if (ended is null && heard?.IsCompleted != true && ShouldContinue(start))
             {
-                throw Workflow.CreateContinueAsNewException(Name, [_state with { Listening = await CutAsync(heard) }]);
+                _listener?.Cut();
+                var cut = heard is null ? null : await heard;
+                // It may have heard its events before it could be cut: these come first.
+                if (cut is null or { Status: FlowStatus.Continued })
+                {
+                    throw Workflow.CreateContinueAsNewException(Name, [_state with { Listening = cut?.Carry, Inbox = _inbox?.State }]);
+                }
             }
             await WaitAsync(() => heard?.IsCompleted == true || ended?.IsCompleted == true || (ended is null && ShouldContinue(start)));
             now = Now();
@@ -115,15 +129,15 @@ public sealed class FlowScheduleWorkflow
     }
 
     [WorkflowSignal("event")]
-    public Task EventAsync(IRawValue cloudEvent)
+    public Task EventAsync(IRawValue cloudEvent, FlowEventPlace? place = null)
     {
-        if (_listener is null)
+        if (_inbox is null)
         {
-            _early.Add(cloudEvent);
+            _early.Add((cloudEvent, place));
         }
         else
         {
-            _listener.Deliver(RawValues.Value(cloudEvent));
+            _inbox.Receive(cloudEvent, place);
         }
         return Task.CompletedTask;
     }
@@ -153,26 +167,32 @@ public sealed class FlowScheduleWorkflow
             Key = $"{Workflow.Info.WorkflowId}/{_state.Runs}",
             Input = JqValue.FromObject([]),
             StartedAt = Now(),
-            Subscribe = _state.Subscribe,
         };
         _listener = new FlowInterpreter(run, new WorkflowRuntime(new FlowStart { Definition = "", ContinueAfterEvents = int.MaxValue }), carry);
         foreach (var waiting in unread ?? [])
         {
             _listener.Deliver(waiting.Value);
         }
-        foreach (var waiting in _early)
-        {
-            _listener.Deliver(RawValues.Value(waiting));
-        }
-        _early.Clear();
         return _listener.RunAsync(Workflow.CancellationToken);
     }
 
-    /// <summary>The position of the listener, to be taken up by the next run.</summary>
-    private async Task<FlowCarry?> CutAsync(Task<FlowOutcome>? heard)
+    private async Task HearAsync(FlowEventStrategy strategy, FlowScheduleStart start)
     {
-        _listener?.Cut();
-        return heard is null ? null : (await heard).Carry;
+        var runtime = new WorkflowRuntime(new FlowStart { Definition = "", ContinueAfterEvents = int.MaxValue });
+        _inbox = new EventInbox(runtime, start.Inbox, cloudEvent => _listener!.Deliver(cloudEvent));
+        foreach (var (cloudEvent, place) in _early)
+        {
+            _inbox.Receive(cloudEvent, place);
+        }
+        _early.Clear();
+        if (start.Subscribe)
+        {
+            await _inbox.SubscribeAsync(Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), Workflow.CancellationToken);
+        }
+        else
+        {
+            _inbox.Open();
+        }
     }
 
     private async Task<ChildWorkflowHandle<FlowWorkflow, RawValue>> StartAsync(JqValue input)

@@ -21,7 +21,7 @@ public sealed record FlowStart
 
     public FlowLifecycle Lifecycle { get; init; }
 
-    /// <summary>Whether the run tells the event bus what it listens to.</summary>
+    /// <summary>Whether the run tells the event bus what it listens to, as its first act.</summary>
     public bool Subscribe { get; init; }
 
     /// <summary>Whether the server has the search attributes of <see cref="FlowAttributes"/>: subflows are given them too.</summary>
@@ -35,6 +35,9 @@ public sealed record FlowStart
 
     /// <summary>Set by the run itself when it continues as new.</summary>
     public FlowCarry? Carry { get; init; }
+
+    /// <inheritdoc cref="Carry"/>
+    public EventInboxState? Inbox { get; init; }
 }
 
 /// <summary>What the query <c>state</c> tells.</summary>

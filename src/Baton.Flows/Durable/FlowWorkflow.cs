@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Flows.Model;
 using Baton.Flows.Parse;
@@ -24,6 +25,7 @@ public sealed class FlowWorkflow
     private readonly List<Action<FlowInterpreter>> _early = [];
 
     private FlowInterpreter? _interpreter;
+    private EventInbox? _inbox;
     private FlowDefinition? _flow;
     private bool _suspendedEarly;
     private FlowStatus _status = FlowStatus.Running;
@@ -46,10 +48,11 @@ public sealed class FlowWorkflow
             Input = start.Input,
             StartedAt = new DateTimeOffset(Workflow.Info.StartTime, TimeSpan.Zero),
             Lifecycle = start.Lifecycle,
-            Subscribe = start.Subscribe,
             Depth = start.Depth,
         };
-        _interpreter = new FlowInterpreter(run, new WorkflowRuntime(start), start.Carry);
+        var runtime = new WorkflowRuntime(start);
+        _interpreter = new FlowInterpreter(run, runtime, start.Carry);
+        _inbox = new EventInbox(runtime, start.Inbox, _interpreter.Deliver);
         foreach (var message in _early)
         {
             message(_interpreter);
@@ -58,14 +61,27 @@ public sealed class FlowWorkflow
         {
             _interpreter.Suspend();
         }
+        var filters = start.Subscribe ? FlowEventFilters.Of(_flow) : [];
+        if (filters.Count > 0)
+        {
+            await _inbox.SubscribeAsync(run.Id, filters, new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), CancellationToken.None);
+        }
+        else
+        {
+            _inbox.Open();
+        }
         var outcome = await _interpreter.RunAsync(Workflow.CancellationToken);
         _status = outcome.Status;
+        if (filters.Count > 0 && outcome.Status != FlowStatus.Continued)
+        {
+            await _inbox.UnsubscribeAsync(run.Id);
+        }
         switch (outcome.Status)
         {
             case FlowStatus.Completed:
                 return RawValues.Raw(outcome.Output);
             case FlowStatus.Continued:
-                throw Workflow.CreateContinueAsNewException(Name, [start with { Carry = outcome.Carry }]);
+                throw Workflow.CreateContinueAsNewException(Name, [start with { Carry = outcome.Carry, Inbox = filters.Count > 0 ? _inbox.State : null }]);
             case FlowStatus.Cancelled:
                 throw new OperationCanceledException("The flow was cancelled.", Workflow.CancellationToken);
             default:
@@ -75,7 +91,7 @@ public sealed class FlowWorkflow
 
     /// <summary>Gives the run an event, in the JSON format of CloudEvents.</summary>
     [WorkflowSignal("event")]
-    public Task EventAsync(IRawValue cloudEvent) => TellAsync(run => run.Deliver(RawValues.Value(cloudEvent)));
+    public Task EventAsync(IRawValue cloudEvent, FlowEventPlace? place = null) => TellAsync(_ => _inbox!.Receive(cloudEvent, place));
 
     /// <summary>Gives the run an answer that a function promised; one without a token is nobody's, and ignored.</summary>
     [WorkflowSignal(AnswerSignal)]

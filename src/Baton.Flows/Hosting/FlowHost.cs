@@ -21,12 +21,31 @@ public interface IFlowEventBus
     /// <summary>Wants to be told what runs listen to; otherwise the host must know whom to send an event.</summary>
     bool NeedsSubscriptions { get; }
 
-    /// <param name="runId">Workflow id of the run; events are sent to it with the signal <c>event</c>.</param>
-    /// <param name="filters">Attributes that an event may need to have, literal or as patterns; an empty object stands for any event.</param>
-    Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken);
+    /// <summary>
+    /// Writes down what a run listens to, in place of what it said before: events that match are sent to it from now on, at least once
+    /// each, with the signal <c>event</c>. May be called again for the same.
+    /// </summary>
+    /// <returns>Events since the subscription's start that are in the log already, as far as they go into one answer.</returns>
+    Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken);
 
-    Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken);
+    /// <param name="runId">Workflow id of the run.</param>
+    Task UnsubscribeAsync(string runId, CancellationToken cancellationToken);
 }
+
+/// <param name="RunId">Workflow id of the run.</param>
+/// <param name="Filters">See <see cref="FlowEventFilters"/>.</param>
+/// <param name="Since">Start of the run: events from then on are its.</param>
+/// <param name="From">Where the answer before left off; null for the first.</param>
+public sealed record FlowEventSubscription(string RunId, IReadOnlyList<JqValue> Filters, DateTimeOffset Since, long? From);
+
+/// <param name="Next">Where to go on; null when all has been said.</param>
+public sealed record FlowEventPage(IReadOnlyList<FlowEvent> Events, long? Next)
+{
+    public static FlowEventPage Empty { get; } = new([], null);
+}
+
+/// <param name="Offset">Place in the log.</param>
+public sealed record FlowEvent(long Offset, JqValue Event);
 
 /// <summary>Where subflows are looked up.</summary>
 public interface IFlowDefinitions
@@ -89,9 +108,9 @@ public sealed class FlowHost
         public Task PublishAsync(IReadOnlyList<JqValue> cloudEvents, CancellationToken cancellationToken) =>
             throw new FlowFaultException(FlowErrors.Configuration("There is no event bus here to publish to."));
 
-        public Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken) => Task.FromResult(FlowEventPage.Empty);
 
-        public Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task UnsubscribeAsync(string runId, CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     private sealed class NoInbox : IFlowInbox

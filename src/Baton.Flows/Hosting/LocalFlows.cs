@@ -85,7 +85,7 @@ public static class LocalFlows
 /// </summary>
 public sealed class LocalEventBus(ITemporalClient client, Action<JqValue> emitted) : IFlowEventBus
 {
-    private readonly ConcurrentDictionary<string, int> _listening = new();
+    private readonly ConcurrentDictionary<string, byte> _listening = new();
 
     public bool NeedsSubscriptions => true;
 
@@ -94,22 +94,22 @@ public sealed class LocalEventBus(ITemporalClient client, Action<JqValue> emitte
         foreach (var cloudEvent in cloudEvents)
         {
             emitted(cloudEvent);
-            foreach (var run in _listening.Where(l => l.Value > 0).Select(l => l.Key))
+            foreach (var run in _listening.Keys)
             {
                 await client.GetWorkflowHandle(run).SignalAsync("event", [RawValues.Raw(cloudEvent)]);
             }
         }
     }
 
-    public Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken)
+    public Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken)
     {
-        _listening.AddOrUpdate(runId, 1, (_, count) => count + 1);
-        return Task.CompletedTask;
+        _listening[subscription.RunId] = 1;
+        return Task.FromResult(FlowEventPage.Empty);
     }
 
-    public Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken)
+    public Task UnsubscribeAsync(string runId, CancellationToken cancellationToken)
     {
-        _listening.AddOrUpdate(runId, 0, (_, count) => Math.Max(0, count - 1));
+        _listening.TryRemove(runId, out _);
         return Task.CompletedTask;
     }
 }

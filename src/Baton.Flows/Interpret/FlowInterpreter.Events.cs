@@ -60,10 +60,6 @@ internal sealed partial class FlowInterpreter
         var consumed = position.Listen ??= new ListenState();
         var listener = new Listener(this, listen.To, consumed, listen.Read, () => Scope(state.Input, locals, state));
         _lifecycle.Workflow("correlation-started", "startedAt");
-        if (_run.Subscribe)
-        {
-            await CallAsync(new FlowCall("subscribe", listener.Describe()), listen.Pointer, path, null, cancellationToken);
-        }
         _listeners.Add(listener);
         try
         {
@@ -102,10 +98,6 @@ internal sealed partial class FlowInterpreter
             consumed.Processed++;
         }
         _lifecycle.Workflow("correlation-completed", "completedAt", ("correlationKeys", JqValue.FromObject(consumed.Keys.Select(k => KeyValuePair.Create(k.Key, k.Value.Value)))));
-        if (_run.Subscribe)
-        {
-            await CallAsync(new FlowCall("unsubscribe", listener.Describe()), listen.Pointer, path, null, cancellationToken);
-        }
         return new Step(JqValue.FromArray(consumed.Outputs.Select(o => o.Value)), FlowDirective.Continue);
     }
 
@@ -183,17 +175,6 @@ internal sealed partial class FlowInterpreter
             }
             return false;
         }
-
-        /// <summary>What the bus needs to know to route events here: literal types and sources.</summary>
-        public JqValue Describe() => JqValue.FromObject(
-        [
-            new("runId", _owner._run.Id),
-            new("filters", JqValue.FromArray(Filters(_strategy).Select(filter => JqValue.FromObject(filter.With.Where(c => c.Value.IsLiteral && c.Attribute != "data")
-                .Select(c => KeyValuePair.Create(c.Attribute, c.Value.Evaluate(default))))))),
-        ]);
-
-        private static IEnumerable<FlowEventFilter> Filters(FlowEventStrategy strategy) =>
-            strategy.UntilEvents is { } until ? strategy.Filters.Concat(Filters(until)) : strategy.Filters;
 
         private void Take(JqValue cloudEvent)
         {

@@ -32,9 +32,6 @@ internal sealed record FlowRun
 
     public FlowLifecycle Lifecycle { get; init; }
 
-    /// <summary>Whether the event bus wants to know what the run listens to.</summary>
-    public bool Subscribe { get; init; }
-
     /// <summary>Depth of subflows; 0 for a run that no flow started.</summary>
     public int Depth { get; init; }
 }

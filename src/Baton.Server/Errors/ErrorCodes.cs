@@ -54,4 +54,9 @@ public static class ErrorCodes
     public const string StorageFull = "BT4701";
     public const string BackupInvalid = "BT4702";
     public const string MoveRefused = "BT4703";
+    public const string InvalidEvent = "BT4100";
+    public const string EventLogFull = "BT4101";
+    public const string EventLogUnavailable = "BT4102";
+    public const string BadSignature = "BT4103";
+    public const string SecretMissing = "BT4104";
 }

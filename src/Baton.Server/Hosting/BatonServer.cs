@@ -4,6 +4,8 @@ using Baton.Server.Control;
 using Baton.Server.Data;
 using Baton.Server.Errors;
 using Baton.Server.Flows;
+using Baton.Server.Events;
+using Baton.Server.Events.Log;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
@@ -75,9 +77,11 @@ public sealed class BatonServer : IAsyncDisposable
         var access = new TemporalAccess();
         var durable = options.Settings.Temporal.Address is null ? await StartDurableAsync(options, access, cancel) : null;
         WebApplication? app = null;
+        IEventLog? events = null;
         try
         {
-            app = Build(options, durable?.Address ?? options.Settings.Temporal.Address!);
+            events = await EventsModule.OpenLogAsync(options.Settings.Events, options.Folder, options.Time, cancel);
+            app = Build(options, durable?.Address ?? options.Settings.Temporal.Address!, events);
             access.Services = app.Services;
             await DataModule.MigrateAsync(app.Services.GetRequiredService<IDbContextFactory<BatonDb>>(), cancel);
             await app.Services.GetRequiredService<AuditLog>().StartAsync(cancel);
@@ -92,6 +96,10 @@ public sealed class BatonServer : IAsyncDisposable
             if (app is not null)
             {
                 await app.DisposeAsync();
+            }
+            if (events is not null)
+            {
+                await events.DisposeAsync();
             }
             if (durable is not null)
             {
@@ -132,12 +140,12 @@ public sealed class BatonServer : IAsyncDisposable
         options.Folder.Dispose();
     }
 
-    private static WebApplication Build(BatonServerOptions options, string temporalAddress)
+    private static WebApplication Build(BatonServerOptions options, string temporalAddress, IEventLog events)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "Baton.Server" });
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listening.Configure(kestrel, options.Settings, options.Time));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddBaton(options, temporalAddress);
+        builder.Services.AddBaton(options, temporalAddress, events);
         var app = builder.Build();
         app.Services.UseOtlpLogging(options.Loggers);
         app.MapBaton();

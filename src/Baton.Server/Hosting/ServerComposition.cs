@@ -6,6 +6,11 @@ using Baton.Server.Data;
 using Baton.Server.Data.Retention;
 using Baton.Server.Egress;
 using Baton.Server.Flows;
+using Baton.Server.Events;
+using Baton.Server.Events.Http;
+using Baton.Server.Events.Log;
+using Baton.Server.Events.Subscriptions;
+using Baton.Server.Events.Webhooks;
 using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Processes;
@@ -26,7 +31,7 @@ namespace Baton.Server.Hosting;
 /// <summary>All that the server is made of: a folder for each concept, with one line here for its services and one for its endpoints.</summary>
 internal static class ServerComposition
 {
-    public static void AddBaton(this IServiceCollection services, BatonServerOptions options, string temporalAddress)
+    public static void AddBaton(this IServiceCollection services, BatonServerOptions options, string temporalAddress, IEventLog events)
     {
         var settings = options.Settings;
         services.AddSingleton(settings);
@@ -69,6 +74,7 @@ internal static class ServerComposition
         services.AddRuns();
         services.AddFlows(settings.Flows, options.Folder.File("values"));
         services.AddIdentity(settings.Identity);
+        services.AddEvents(events);
     }
 
     public static void MapBaton(this WebApplication app)
@@ -94,5 +100,8 @@ internal static class ServerComposition
         api.MapFlows();
         api.MapRuns();
         app.MapIdentity(api, app.Services.GetRequiredService<BatonSettings>().Identity);
+        api.MapEvents();
+        api.MapSubscriptions();
+        api.MapWebhooks();
     }
 }

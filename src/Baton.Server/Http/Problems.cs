@@ -1,4 +1,6 @@
 using Baton.Server.Errors;
+using Baton.Server.Events;
+using Baton.Server.Events.Log;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -33,6 +35,7 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
     {
         BatonException known => Create(known),
         RpcException rpc => Create(OfDurable(rpc)),
+        EventLogException events => Create(EventErrors.Of(events)),
         BadHttpRequestException bad => Create(
             bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCodes.TooLarge : ErrorCodes.InvalidInput,
             bad.InnerException?.Message ?? bad.Message, null, "correct the request"),
@@ -86,12 +89,13 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         ErrorCodes.NotFound or ErrorCodes.UnknownStep => StatusCodes.Status404NotFound,
         ErrorCodes.FlowChanged => StatusCodes.Status412PreconditionFailed,
         ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.RunClosed or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
-        ErrorCodes.Unauthenticated or ErrorCodes.SignInRefused => StatusCodes.Status401Unauthorized,
+        ErrorCodes.Unauthenticated or ErrorCodes.SignInRefused or ErrorCodes.BadSignature => StatusCodes.Status401Unauthorized,
         ErrorCodes.Forbidden or ErrorCodes.FourEyes or ErrorCodes.NotCandidate or ErrorCodes.CsrfTokenMissing or ErrorCodes.EgressRefused => StatusCodes.Status403Forbidden,
         ErrorCodes.LinkInvalid => StatusCodes.Status410Gone,
         ErrorCodes.TooManyAttempts => StatusCodes.Status429TooManyRequests,
+        ErrorCodes.EventLogFull => StatusCodes.Status507InsufficientStorage,
         ErrorCodes.TooLarge => StatusCodes.Status413PayloadTooLarge,
-        ErrorCodes.ServerUnreachable or ErrorCodes.AuditBroken or ErrorCodes.KeyUnknown => StatusCodes.Status503ServiceUnavailable,
+        ErrorCodes.ServerUnreachable or ErrorCodes.EventLogUnavailable or ErrorCodes.AuditBroken or ErrorCodes.KeyUnknown => StatusCodes.Status503ServiceUnavailable,
         ErrorCodes.Unexpected => StatusCodes.Status500InternalServerError,
         _ => StatusCodes.Status400BadRequest,
     };

@@ -30,6 +30,9 @@ public static class Permissions
     /// <summary>One's own account. Every known caller has these, unless a token is limited to others.</summary>
     public const string SelfRead = "self.read";
     public const string SelfWrite = "self.write";
+    public const string EventsRead = "events.read";
+    public const string EventsPublish = "events.publish";
+    public const string EventsManage = "events.manage";
 
     public static IReadOnlyList<string> All { get; } =
         [.. typeof(Permissions).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!)];
@@ -53,6 +56,7 @@ public static class Roles
         Permissions.TasksRead,
         Permissions.TemporalRead,
         Permissions.StorageRead,
+        Permissions.EventsRead,
     ];
 
     private static readonly string[] Operating =
@@ -63,6 +67,8 @@ public static class Roles
         Permissions.TracesWrite,
         Permissions.TasksCreate,
         Permissions.TemporalWrite,
+        Permissions.EventsPublish,
+        Permissions.EventsManage,
     ];
 
     private static readonly string[] Approving =

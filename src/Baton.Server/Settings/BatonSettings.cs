@@ -31,7 +31,10 @@ public sealed class BatonSettings
     public IdentitySettings Identity { get; init; } = new();
 
     public EgressSettings Egress { get; init; } = new();
+
     public TaskSettings Tasks { get; init; } = new();
+
+    public EventSettings Events { get; init; } = new();
 }
 
 /// <summary>What a value means, for `baton config show` and for messages.</summary>

@@ -22,11 +22,11 @@ internal sealed class RecordingBus : IFlowEventBus
         return Task.CompletedTask;
     }
 
-    public Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken)
+    public Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken)
     {
-        Subscriptions.Enqueue((runId, string.Join(",", filters.Select(f => f.ToJson()))));
-        return Task.CompletedTask;
+        Subscriptions.Enqueue((subscription.RunId, string.Join(",", subscription.Filters.Select(f => f.ToJson()))));
+        return Task.FromResult(FlowEventPage.Empty);
     }
 
-    public Task UnsubscribeAsync(string runId, IReadOnlyList<JqValue> filters, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task UnsubscribeAsync(string runId, CancellationToken cancellationToken) => Task.CompletedTask;
 }

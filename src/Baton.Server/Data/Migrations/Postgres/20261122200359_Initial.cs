@@ -137,6 +137,38 @@ namespace Baton.Server.Data.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "event_subscriptions",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "uuid", nullable: false),
+                    Url = table.Column<string>(type: "character varying(2000)", maxLength: 2000, nullable: false),
+                    Pattern = table.Column<string>(type: "character varying(1024)", maxLength: 1024, nullable: false),
+                    Secret = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: false),
+                    IsEnabled = table.Column<bool>(type: "boolean", nullable: false),
+                    DisabledBecause = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: true),
+                    MaxAttempts = table.Column<int>(type: "integer", nullable: false),
+                    CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_event_subscriptions", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "flow_listeners",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "uuid", nullable: false),
+                    RunId = table.Column<string>(type: "character varying(1000)", maxLength: 1000, nullable: false),
+                    Type = table.Column<string>(type: "character varying(1024)", maxLength: 1024, nullable: false),
+                    Filter = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flow_listeners", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "flow_revisions",
                 columns: table => new
                 {
@@ -202,6 +234,22 @@ namespace Baton.Server.Data.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_setup_links", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "webhook_sources",
+                columns: table => new
+                {
+                    Name = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    Kind = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                    Secret = table.Column<string>(type: "character varying(500)", maxLength: 500, nullable: false),
+                    Source = table.Column<string>(type: "character varying(1024)", maxLength: 1024, nullable: true),
+                    SignatureHeader = table.Column<string>(type: "character varying(100)", maxLength: 100, nullable: true),
+                    CreatedAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_webhook_sources", x => x.Name);
                 });
 
             migrationBuilder.CreateTable(
@@ -548,6 +596,16 @@ namespace Baton.Server.Data.Migrations.Postgres
                 column: "Time");
 
             migrationBuilder.CreateIndex(
+                name: "IX_flow_listeners_RunId",
+                table: "flow_listeners",
+                column: "RunId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flow_listeners_Type",
+                table: "flow_listeners",
+                column: "Type");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_flow_revisions_Namespace_Name_Version",
                 table: "flow_revisions",
                 columns: new[] { "Namespace", "Name", "Version" });
@@ -609,6 +667,12 @@ namespace Baton.Server.Data.Migrations.Postgres
                 name: "audit_checkpoints");
 
             migrationBuilder.DropTable(
+                name: "event_subscriptions");
+
+            migrationBuilder.DropTable(
+                name: "flow_listeners");
+
+            migrationBuilder.DropTable(
                 name: "flow_revisions");
 
             migrationBuilder.DropTable(
@@ -622,6 +686,9 @@ namespace Baton.Server.Data.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "setup_links");
+
+            migrationBuilder.DropTable(
+                name: "webhook_sources");
 
             migrationBuilder.DropTable(
                 name: "Tasks");

@@ -136,6 +136,38 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "event_subscriptions",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    Url = table.Column<string>(type: "TEXT", maxLength: 2000, nullable: false),
+                    Pattern = table.Column<string>(type: "TEXT", maxLength: 1024, nullable: false),
+                    Secret = table.Column<string>(type: "TEXT", maxLength: 500, nullable: false),
+                    IsEnabled = table.Column<bool>(type: "INTEGER", nullable: false),
+                    DisabledBecause = table.Column<string>(type: "TEXT", maxLength: 500, nullable: true),
+                    MaxAttempts = table.Column<int>(type: "INTEGER", nullable: false),
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_event_subscriptions", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "flow_listeners",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    RunId = table.Column<string>(type: "TEXT", maxLength: 1000, nullable: false),
+                    Type = table.Column<string>(type: "TEXT", maxLength: 1024, nullable: false),
+                    Filter = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_flow_listeners", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "flow_revisions",
                 columns: table => new
                 {
@@ -201,6 +233,22 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_setup_links", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "webhook_sources",
+                columns: table => new
+                {
+                    Name = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    Kind = table.Column<string>(type: "TEXT", maxLength: 20, nullable: false),
+                    Secret = table.Column<string>(type: "TEXT", maxLength: 500, nullable: false),
+                    Source = table.Column<string>(type: "TEXT", maxLength: 1024, nullable: true),
+                    SignatureHeader = table.Column<string>(type: "TEXT", maxLength: 100, nullable: true),
+                    CreatedAt = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_webhook_sources", x => x.Name);
                 });
 
             migrationBuilder.CreateTable(
@@ -547,6 +595,16 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 column: "Time");
 
             migrationBuilder.CreateIndex(
+                name: "IX_flow_listeners_RunId",
+                table: "flow_listeners",
+                column: "RunId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_flow_listeners_Type",
+                table: "flow_listeners",
+                column: "Type");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_flow_revisions_Namespace_Name_Version",
                 table: "flow_revisions",
                 columns: new[] { "Namespace", "Name", "Version" });
@@ -608,6 +666,12 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 name: "audit_checkpoints");
 
             migrationBuilder.DropTable(
+                name: "event_subscriptions");
+
+            migrationBuilder.DropTable(
+                name: "flow_listeners");
+
+            migrationBuilder.DropTable(
                 name: "flow_revisions");
 
             migrationBuilder.DropTable(
@@ -621,6 +685,9 @@ namespace Baton.Server.Data.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "setup_links");
+
+            migrationBuilder.DropTable(
+                name: "webhook_sources");
 
             migrationBuilder.DropTable(
                 name: "Tasks");

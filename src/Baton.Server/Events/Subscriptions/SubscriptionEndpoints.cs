@@ -1,0 +1,108 @@
+using Baton.Server.Audit;
+using Baton.Server.Data;
+using Baton.Server.Errors;
+using Baton.Server.Events.Http;
+using Baton.Server.Events.Log;
+using Baton.Server.Identity;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.EntityFrameworkCore;
+
+namespace Baton.Server.Events.Subscriptions;
+
+internal sealed record SubscriptionView(Guid Id, string Url, string Pattern, string Secret, bool Enabled, string? DisabledBecause, int MaxAttempts, DateTimeOffset CreatedAt, string Consumer)
+{
+    public static SubscriptionView Of(EventSubscription subscription) => new(
+        subscription.Id, subscription.Url, subscription.Pattern, subscription.Secret, subscription.IsEnabled, subscription.DisabledBecause,
+        subscription.MaxAttempts, subscription.CreatedAt, subscription.Consumer);
+}
+
+/// <param name="Pattern">Types of events; default all.</param>
+/// <param name="Secret">Reference, secret://NAME.</param>
+/// <param name="MaxAttempts">1 to 100; default 10.</param>
+internal sealed record SubscriptionRequest(string Url, string Secret, string? Pattern, bool? Enabled, int? MaxAttempts);
+
+/// <summary>/event-subscriptions: where events are sent to.</summary>
+internal static class SubscriptionEndpoints
+{
+    private const int DefaultAttempts = 10;
+    private const int MostAttempts = 100;
+
+    public static void MapSubscriptions(this IEndpointRouteBuilder api)
+    {
+        var subscriptions = api.MapGroup("/event-subscriptions");
+        subscriptions.MapGet("", async (BatonDb db, CancellationToken cancel) =>
+            (await db.Set<EventSubscription>().AsNoTracking().OrderBy(row => row.Id).ToListAsync(cancel)).Select(SubscriptionView.Of)).RequirePermission(Permissions.EventsRead);
+        subscriptions.MapGet("/{id:guid}", async (Guid id, BatonDb db, CancellationToken cancel) => SubscriptionView.Of(await FindAsync(db, id, cancel))).RequirePermission(Permissions.EventsRead);
+        subscriptions.MapPost("", CreateAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.create", "event-subscription");
+        subscriptions.MapPut("/{id:guid}", ChangeAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.change", "event-subscription/{id}");
+        subscriptions.MapDelete("/{id:guid}", DeleteAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.delete", "event-subscription/{id}");
+    }
+
+    private static async Task<SubscriptionView> CreateAsync(
+        SubscriptionRequest request, BatonDb db, IEventLog log, SubscriptionWorkers workers, AuditDraft audit, TimeProvider time, CancellationToken cancel)
+    {
+        Check(request);
+        var subscription = new EventSubscription { Url = request.Url, Pattern = "", Secret = request.Secret, MaxAttempts = 0, CreatedAt = time.GetUtcNow() };
+        Set(subscription, request);
+        // Before the answer: what is published from now on is sent.
+        await using (await log.ConsumeAsync(SubscriptionWorkers.SettingsOf(subscription), cancel))
+        {
+            db.Add(subscription);
+            await db.SaveChangesAsync(cancel);
+        }
+        audit.Target = $"event-subscription/{subscription.Id}";
+        workers.Nudge();
+        return SubscriptionView.Of(subscription);
+    }
+
+    private static async Task<SubscriptionView> ChangeAsync(Guid id, SubscriptionRequest request, BatonDb db, SubscriptionWorkers workers, CancellationToken cancel)
+    {
+        Check(request);
+        var subscription = await db.FindAsync<EventSubscription>([id], cancel) ?? throw Inputs.NotFound($"event subscription {id}");
+        Set(subscription, request);
+        await db.SaveChangesAsync(cancel);
+        workers.Nudge();
+        return SubscriptionView.Of(subscription);
+    }
+
+    private static async Task<IResult> DeleteAsync(Guid id, BatonDb db, IEventLog log, SubscriptionWorkers workers, CancellationToken cancel)
+    {
+        var subscription = await FindAsync(db, id, cancel);
+        await db.Set<EventSubscription>().Where(row => row.Id == id).ExecuteDeleteAsync(cancel);
+        workers.Nudge();
+        await log.DeleteConsumerAsync(subscription.Consumer, cancel);
+        return TypedResults.NoContent();
+    }
+
+    private static void Set(EventSubscription subscription, SubscriptionRequest request)
+    {
+        subscription.Url = request.Url;
+        subscription.Secret = request.Secret;
+        subscription.Pattern = request.Pattern ?? EventPattern.All.Text;
+        subscription.MaxAttempts = request.MaxAttempts ?? DefaultAttempts;
+        subscription.IsEnabled = request.Enabled ?? true;
+        subscription.DisabledBecause = null;
+    }
+
+    private static void Check(SubscriptionRequest request)
+    {
+        if (!Uri.TryCreate(request.Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0 || request.Url.Length > 2000)
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, $"'{request.Url}' is no address to send events to", null, "give an http or https address without user name, at most 2000 characters");
+        }
+        SecretTexts.Check(request.Secret);
+        if (request.Pattern is { } pattern && !EventPattern.TryParse(pattern, out _))
+        {
+            throw Inputs.BadPattern(pattern);
+        }
+        if (request.MaxAttempts is < 1 or > MostAttempts)
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, $"maxAttempts is {request.MaxAttempts}", null, $"give 1 to {MostAttempts}");
+        }
+    }
+
+    private static async Task<EventSubscription> FindAsync(BatonDb db, Guid id, CancellationToken cancel) =>
+        await db.Set<EventSubscription>().AsNoTracking().FirstOrDefaultAsync(row => row.Id == id, cancel) ?? throw Inputs.NotFound($"event subscription {id}");
+}
