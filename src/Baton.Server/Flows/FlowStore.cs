@@ -9,6 +9,7 @@ using Baton.Flows.Validate;
 using Baton.Server.Data;
 using Baton.Server.Errors;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Caching.Hybrid;
 
 namespace Baton.Server.Flows;
 
@@ -16,7 +17,7 @@ namespace Baton.Server.Flows;
 /// The flows that the server knows. An apply writes a revision and puts it in force in one transaction; two that meet
 /// write the same key, and the second of them is told so. Nothing that was in force is ever lost.
 /// </summary>
-internal sealed class FlowStore(IDbContextFactory<BatonDb> databases, FlowCatalogue catalogue, FlowPolicy policy, FlowScheduler scheduler, TimeProvider time) : IFlowDefinitions
+internal sealed class FlowStore(IDbContextFactory<BatonDb> databases, HybridCache cache, FlowCatalogue catalogue, FlowPolicy policy, FlowScheduler scheduler, TimeProvider time) : IFlowDefinitions
 {
     private const string Latest = "latest";
 
@@ -141,9 +142,24 @@ internal sealed class FlowStore(IDbContextFactory<BatonDb> databases, FlowCatalo
                 .FirstOrDefaultAsync(cancel);
         }
         return version.StartsWith('r') && int.TryParse(version.AsSpan(1), out var number)
-            ? await revisions.FirstOrDefaultAsync(revision => revision.Number == number, cancel)
+            ? await RevisionAsync(revisions, ns, name, number, cancel)
             : await revisions.Where(revision => revision.Version == version).OrderByDescending(revision => revision.Number).FirstOrDefaultAsync(cancel);
     }
+
+    /// <summary>A revision by its number, which never changes but for its layout: those who watch runs ask for it again and again.</summary>
+    private async Task<FlowRevision?> RevisionAsync(IQueryable<FlowRevision> revisions, string ns, string name, int number, CancellationToken cancel)
+    {
+        var key = CacheKey(ns, name, number);
+        var known = await cache.GetOrCreateAsync(key, async stop => await revisions.FirstOrDefaultAsync(revision => revision.Number == number, stop), cancellationToken: cancel);
+        if (known is null)
+        {
+            // One that is not there yet may come.
+            await cache.RemoveAsync(key, cancel);
+        }
+        return known;
+    }
+
+    private static string CacheKey(string ns, string name, int number) => $"flow:{ns}/{name}:r{number}";
 
     private async Task WriteAsync(BatonDb db, FlowRecord? record, FlowRevision revision, FlowChange change, string text, CancellationToken cancel)
     {
@@ -151,6 +167,7 @@ internal sealed class FlowStore(IDbContextFactory<BatonDb> databases, FlowCatalo
         {
             revision.Text = text;
             await db.SaveChangesAsync(cancel);
+            await cache.RemoveAsync(CacheKey(revision.Namespace, revision.Name, revision.Number), cancel);
             return;
         }
         if (record is null)

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Baton.Durable;
 using Baton.Flows.Telemetry;
 using Baton.Server.Audit;
+using Baton.Server.Cache;
 using Baton.Server.Data;
 using Baton.Server.Data.Retention;
 using Baton.Server.Egress;
@@ -59,6 +60,7 @@ internal static class ServerComposition
             json.SerializerOptions.MaxDepth = ProtoJson.MaxDepth;
         });
 
+        services.AddCache(settings.Cache);
         services.AddTelemetry(settings);
         services.AddHealth();
         services.AddTrustedProxies(settings.Http);

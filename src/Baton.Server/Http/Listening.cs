@@ -18,11 +18,12 @@ internal static class Listening
         var certificate = http.CertificatePath is { } path ? new CertificateFile(path, http.KeyPath ?? path, time) : null;
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = http.MaxRequestBytes;
-        Listen(http.Url.Port, HttpProtocols.Http1AndHttp2);
+        // Without TLS the protocol cannot be negotiated: gRPC needs a port of its own then.
+        var isTls = http.Url.Scheme == Uri.UriSchemeHttps;
+        Listen(http.Url.Port, isTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1);
         if (settings.Otlp.ReceiverPort is { } port)
         {
-            // Without TLS there is no negotiation: gRPC needs a port that speaks HTTP/2 alone.
-            Listen(port, http.Url.Scheme == Uri.UriSchemeHttps ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2);
+            Listen(port, isTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2);
         }
 
         void Listen(int number, HttpProtocols protocols)

@@ -1,5 +1,6 @@
-using Baton.Flows.Interpret;
 using System.Net;
+using Baton.Flows.Interpret;
+using Baton.Server.Cache;
 using Baton.Server.Http;
 using Baton.Server.Tasks;
 using Baton.Server.Telemetry;
@@ -19,6 +20,8 @@ public sealed class BatonSettings
     public DatabaseSettings Database { get; init; } = new();
 
     public FlowSettings Flows { get; init; } = new();
+
+    public CacheSettings Cache { get; init; } = new();
 
     public OtlpSettings Otlp { get; init; } = new();
 

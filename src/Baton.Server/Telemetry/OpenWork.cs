@@ -1,6 +1,7 @@
 using Baton.Server.Data;
 using Baton.Server.Tasks;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Caching.Hybrid;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Temporalio.Client;
@@ -8,23 +9,25 @@ using Temporalio.Client;
 namespace Baton.Server.Telemetry;
 
 /// <summary>
-/// How much is open: runs and tasks. It is counted every 15 seconds, not for each scrape. Replicas count the same things:
-/// take the maximum over them, not the sum.
+/// How much is open: runs and tasks. It is counted every 15 seconds, not for each scrape, and once for all replicas that share a
+/// cache. They tell the same numbers: take the maximum over them, not the sum.
 /// </summary>
 internal sealed partial class OpenWork : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+    private static readonly HybridCacheEntryOptions Freshness = new() { Expiration = Interval, LocalCacheExpiration = TimeSpan.FromSeconds(1) };
 
     private readonly ITemporalClient client;
     private readonly IDbContextFactory<BatonDb> databases;
+    private readonly HybridCache cache;
     private readonly TimeProvider time;
     private readonly ILogger<OpenWork> log;
     private long runs;
     private long tasks;
 
-    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, TimeProvider time, ILogger<OpenWork> log)
+    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, HybridCache cache, TimeProvider time, ILogger<OpenWork> log)
     {
-        (this.client, this.databases, this.time, this.log) = (client, databases, time, log);
+        (this.client, this.databases, this.cache, this.time, this.log) = (client, databases, cache, time, log);
         ServerTelemetry.Meter.CreateObservableGauge("baton.runs.open", () => runs, "{run}", "Runs that have not ended. Each replica tells the same.");
         ServerTelemetry.Meter.CreateObservableGauge("baton.tasks.open", () => tasks, "{task}", "Tasks and approvals that wait for people. Each replica tells the same.");
     }
@@ -36,7 +39,7 @@ internal sealed partial class OpenWork : BackgroundService
         {
             try
             {
-                await CountAsync(stoppingToken);
+                (runs, tasks) = await cache.GetOrCreateAsync("open-work", CountAsync, Freshness, cancellationToken: stoppingToken);
             }
             catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
@@ -50,11 +53,12 @@ internal sealed partial class OpenWork : BackgroundService
         while (await NextAsync(timer, stoppingToken));
     }
 
-    private async Task CountAsync(CancellationToken cancel)
+    private async ValueTask<Counted> CountAsync(CancellationToken cancel)
     {
         await using var db = await databases.CreateDbContextAsync(cancel);
-        tasks = await db.Set<HumanTask>().LongCountAsync(task => task.State == TaskState.Open, cancel);
-        runs = (await client.CountWorkflowsAsync("ExecutionStatus = 'Running'", new() { Rpc = new() { CancellationToken = cancel } })).Count;
+        return new(
+            (await client.CountWorkflowsAsync("ExecutionStatus = 'Running'", new() { Rpc = new() { CancellationToken = cancel } })).Count,
+            await db.Set<HumanTask>().LongCountAsync(task => task.State == TaskState.Open, cancel));
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken cancel)
@@ -68,6 +72,8 @@ internal sealed partial class OpenWork : BackgroundService
             return false;
         }
     }
+
+    private sealed record Counted(long Runs, long Tasks);
 
     [LoggerMessage(EventIds.OpenWorkNotCounted, LogLevel.Warning, "What is open could not be counted")]
     private static partial void LogNotCounted(ILogger log, Exception error);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text.Json;
+using Baton.Server.Audit;
 using Baton.Server.Errors;
 using Baton.Server.Identity;
 using Baton.Server.Settings;
@@ -25,8 +26,8 @@ internal static class OtlpReceiver
 
     public static void MapOtlp(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/v1/traces", TakeAsync).RequirePermission(Permissions.TracesWrite).ExcludeFromDescription();
-        app.MapPost("/opentelemetry.proto.collector.trace.v1.TraceService/Export", TakeGrpcAsync).RequirePermission(Permissions.TracesWrite).ExcludeFromDescription();
+        app.MapPost("/v1/traces", TakeAsync).RequirePermission(Permissions.TracesWrite).NotAudited("spans tell of acts and are none").ExcludeFromDescription();
+        app.MapPost("/opentelemetry.proto.collector.trace.v1.TraceService/Export", TakeGrpcAsync).RequirePermission(Permissions.TracesWrite).NotAudited("spans tell of acts and are none").ExcludeFromDescription();
     }
 
     private static async Task TakeAsync(HttpContext context, SpanWriter writer, BatonSettings settings)

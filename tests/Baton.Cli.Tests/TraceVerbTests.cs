@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Baton.Cli.Tests;
+
+/// <summary>One trace, from a caller's request over a flow, its calls and a person's answer, through a server that is killed in the middle.</summary>
+public sealed class TraceVerbTests : IAsyncLifetime
+{
+    private const string Run = "restock-1";
+    private const string CallerTrace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    private const string CallerSpan = "00f067aa0ba902b7";
+
+    private readonly string folder = Directory.CreateTempSubdirectory("baton-trace-").FullName;
+    private readonly ConcurrentQueue<(string Path, string TraceParent)> calls = new();
+    private WebApplication shop = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        shop = builder.Build();
+        shop.MapFallback((HttpContext context) =>
+        {
+            calls.Enqueue((context.Request.Path, context.Request.Headers["traceparent"].ToString()));
+            return Results.Json(new { stock = 3 });
+        });
+        await shop.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await shop.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_kill_in_the_middle_neither_breaks_the_trace_nor_doubles_a_span()
+    {
+        string task;
+        using (var first = await ServerProcess.StartAsync(folder))
+        {
+            await ApplyAsync(first.Http);
+            using var start = new HttpRequestMessage(HttpMethod.Post, "api/v1/flows/shop/restock/runs") { Content = JsonContent.Create(new { id = Run, input = new { } }) };
+            start.Headers.Add("traceparent", $"00-{CallerTrace}-{CallerSpan}-01");
+            using var started = await first.Http.SendAsync(start);
+            Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
+            task = (string)(await UntilAsync(first.Http, $"api/v1/tasks?run={Run}", tasks => ((JsonArray)tasks["items"]!).Count > 0))["items"]![0]!["id"]!;
+            await UntilAsync(first.Http, $"api/v1/runs/{Run}/trace", trace => Names(trace).Contains("RunActivity:flow.http"));
+            first.Kill();
+        }
+        using var second = await ServerProcess.StartAsync(folder);
+        using var approved = await second.Http.PostAsJsonAsync($"api/v1/tasks/{task}/approve", new { comment = "go on" });
+        Assert.True(approved.IsSuccessStatusCode, await approved.Content.ReadAsStringAsync());
+        var run = await UntilAsync(second.Http, $"api/v1/runs/{Run}?wait=30", state => (string)state["status"]! is not ("running" or "waiting"));
+        Assert.Equal("completed", (string)run["status"]!);
+
+        var shown = (await second.CliAsync("trace", "show", Run, "--json")).Expect(0).Json;
+
+        Assert.Equal(CallerTrace, (string)shown["traceId"]!);
+        var spans = ((JsonArray)shown["spans"]!).Select(span => span!).ToList();
+        foreach (var name in new[] { "StartWorkflow:BatonFlow", "RunWorkflow:BatonFlow", "call ask", "call decide", "call tell", "wait for approval" })
+        {
+            Assert.True(Names(shown).Count(other => other == name) == 1, $"{name} in {string.Join(", ", Names(shown))}");
+        }
+        Assert.Equal(2, Names(shown).Count(name => name == "RunActivity:flow.http"));
+        Assert.All(spans, span => Assert.NotNull(span["durationMs"]));
+        // One tree: all hangs on the caller.
+        var ids = spans.Select(span => (string)span["spanId"]!).ToHashSet();
+        Assert.Equal(spans.Count, ids.Count);
+        Assert.Equal(CallerSpan, Assert.Single(spans, span => !ids.Contains((string)span["parentId"]!))["parentId"]!.ToString());
+        // What was called heard of the span that called.
+        Assert.Equal(["/ask", "/tell"], calls.Select(call => call.Path));
+        Assert.All(calls, call => Assert.Contains(call.TraceParent.Split('-')[2], ids));
+
+        var drawn = (await second.CliAsync("trace", "show", CallerTrace)).Expect(0).Out;
+        Assert.Matches("└ flow shop/restock:1.0.0 +█", drawn);
+        Assert.Contains(CallerTrace, (await second.CliAsync("trace", "list")).Expect(0).Out, StringComparison.Ordinal);
+        (await second.CliAsync("trace", "show", "no-such-run")).Expect(ExitCodes.NotFound);
+    }
+
+    private static IEnumerable<string> Names(JsonNode trace) => ((JsonArray)trace["spans"]!).Select(span => (string)span!["name"]!);
+
+    private async Task ApplyAsync(HttpClient http)
+    {
+        var address = shop.Urls.First();
+        using var content = new StringContent($$"""
+            document: { dsl: 1.0.3, namespace: shop, name: restock, version: 1.0.0 }
+            do:
+              - ask: { call: http, with: { method: get, endpoint: '{{address}}/ask' } }
+              - decide: { call: 'approval:1.0.0@default', with: { title: Restock?, candidates: { roles: [admin] } } }
+              - tell: { call: http, with: { method: post, endpoint: '{{address}}/tell', body: { done: true } } }
+            """, Encoding.UTF8, "application/yaml");
+        using var applied = await http.PutAsync("api/v1/flows/shop/restock", content);
+        Assert.True(applied.IsSuccessStatusCode, await applied.Content.ReadAsStringAsync());
+    }
+
+    private static async Task<JsonNode> UntilAsync(HttpClient http, string path, Func<JsonNode, bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2), TimeProvider.System);
+        while (true)
+        {
+            using var response = await http.GetAsync(path, limit.Token);
+            if (response.IsSuccessStatusCode && JsonNode.Parse(await response.Content.ReadAsStringAsync(limit.Token))! is var json && condition(json))
+            {
+                return json;
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
+        }
+    }
+
+    /// <summary>`baton server run` on a folder.</summary>
+    private sealed class ServerProcess : IDisposable
+    {
+        private readonly Process process;
+        private readonly string url;
+        private readonly string token;
+
+        private ServerProcess(Process process, string url, string token)
+        {
+            (this.process, this.url, this.token) = (process, url, token);
+            Http = new HttpClient { BaseAddress = new Uri(url), DefaultRequestHeaders = { Authorization = new("Bearer", token) } };
+        }
+
+        public HttpClient Http { get; }
+
+        public static async Task<ServerProcess> StartAsync(string folder)
+        {
+            var process = Process.Start(BatonProcess.StartInfo(
+                ["server", "run", "--data", folder, "--output", "jsonl", "--log-level", "never", "--set", "Http:Url=http://127.0.0.1:0", "--set", "Temporal:Port=0"]))!;
+            var line = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException(await process.StandardError.ReadToEndAsync());
+            var control = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "control.json")))!;
+            return new(process, (string)JsonNode.Parse(line)!["url"]!, (string)control["Token"]!);
+        }
+
+        public Task<CliResult> CliAsync(params string[] args) => BatonProcess.RunAsync([.. args, "--url", url, "--token", token]);
+
+        public void Kill()
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        public void Dispose()
+        {
+            Kill();
+            Http.Dispose();
+            process.Dispose();
+        }
+    }
+}
