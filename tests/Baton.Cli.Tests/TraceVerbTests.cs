@@ -83,7 +83,7 @@ public sealed class TraceVerbTests : IAsyncLifetime
 
         var drawn = (await second.CliAsync("trace", "show", CallerTrace)).Expect(0).Out;
         Assert.Matches("└ flow shop/restock:1.0.0 +█", drawn);
-        Assert.Contains(CallerTrace, (await second.CliAsync("trace", "list")).Expect(0).Out, StringComparison.Ordinal);
+        Assert.Contains(CallerTrace, (await second.CliAsync("trace", "list", "--limit", "500")).Expect(0).Out, StringComparison.Ordinal);
         (await second.CliAsync("trace", "show", "no-such-run")).Expect(ExitCodes.NotFound);
     }
 
