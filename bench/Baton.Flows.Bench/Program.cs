@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Baton.Flows.Bench;
 
-var root = new RootCommand("Measures flows: Baton beside Node-RED; and breaks documents for the reader.");
+var root = new RootCommand("Measures flows: Baton beside Node-RED and n8n; and breaks documents for the reader.");
 root.Subcommands.Add(RunVerb());
 root.Subcommands.Add(StoredVerb());
 root.Subcommands.Add(FuzzVerb());
@@ -13,8 +13,9 @@ static Command RunVerb()
     var atOnce = new Option<int[]>("--at-once") { Description = "Runs under way at once.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 64] };
     var (seconds, warmUp, directory, baton) = (Seconds(), WarmUp(), Folder(), Executable());
     var nodeRed = new Option<string?>("--node-red") { Description = "Folder in which `npm install node-red` was run; without it, Node-RED is left out." };
-    var node = new Option<string>("--node") { Description = "Node.js 22.9 or later.", DefaultValueFactory = _ => "node" };
-    var command = new Command("run", "Start a run, three set steps, its answer: runs a second, latency, CPU time.") { atOnce, seconds, warmUp, directory, baton, nodeRed, node };
+    var n8n = new Option<string?>("--n8n") { Description = "Folder in which `npm install n8n` was run; without it, n8n is left out." };
+    var node = new Option<string>("--node") { Description = "Node.js: 22.9 or later for Node-RED, 24 for n8n.", DefaultValueFactory = _ => "node" };
+    var command = new Command("run", "Start a run, three set steps, its answer: runs a second, latency, CPU time.") { atOnce, seconds, warmUp, directory, baton, nodeRed, n8n, node };
     command.SetAction(async (parsed, _) =>
     {
         var database = Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}.db");
@@ -22,6 +23,10 @@ static Command RunVerb()
         if (parsed.GetValue(nodeRed) is { } folder)
         {
             targets.Add(new NodeRedTarget(parsed.GetValue(node)!, folder));
+        }
+        if (parsed.GetValue(n8n) is { } installed)
+        {
+            targets.Add(new N8nTarget(parsed.GetValue(node)!, installed));
         }
         Console.WriteLine(LoadResult.Header);
         try

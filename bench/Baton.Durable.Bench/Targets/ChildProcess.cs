@@ -46,10 +46,17 @@ internal sealed class ChildProcess : IAsyncDisposable
     public static async Task RunAsync(string file, IEnumerable<string> arguments, string directory)
     {
         await using var child = Start(file, arguments, directory);
-        await child.process.WaitForExitAsync();
-        if (child.process.ExitCode != 0)
+        await child.EndsAsync();
+    }
+
+    /// <summary>Waits for its end.</summary>
+    /// <exception cref="InvalidOperationException">It failed.</exception>
+    public async Task EndsAsync()
+    {
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{file} failed with {child.process.ExitCode}: {child.LastLines}");
+            throw new InvalidOperationException($"{process.StartInfo.FileName} failed with {process.ExitCode}: {LastLines}");
         }
     }
 
