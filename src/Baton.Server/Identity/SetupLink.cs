@@ -38,8 +38,28 @@ internal sealed class SetupLinks(BatonDb db, Accounts accounts, BatonSettings se
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
 
-    /// <returns>Null when there are accounts already.</returns>
-    public async Task<string?> CreateIfFirstAsync(CancellationToken cancel) => await db.Users.AnyAsync(cancel) ? null : await CreateAsync(cancel);
+    /// <returns>Null when there are accounts already, or another replica makes the link.</returns>
+    public async Task<string?> CreateIfFirstAsync(CancellationToken cancel)
+    {
+        if (await db.Users.AnyAsync(cancel))
+        {
+            return null;
+        }
+        try
+        {
+            return await CreateAsync(cancel);
+        }
+        catch (DbUpdateException)
+        {
+            // Of replicas that start at once another has made it, and tells it.
+            db.ChangeTracker.Clear();
+            if (await db.Set<SetupLink>().AnyAsync(cancel))
+            {
+                return null;
+            }
+            throw;
+        }
+    }
 
     public async Task<string> CreateAsync(CancellationToken cancel)
     {
