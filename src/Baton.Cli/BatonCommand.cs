@@ -25,6 +25,8 @@ internal static class BatonCommand
         FunctionNoun.Create(),
         RunNoun.Create(),
         TaskQueueNoun.Create(),
+        EventNoun.Create(),
+        WebhookNoun.Create(),
         ProcessNoun.Create(),
         TaskNoun.Create(),
         TraceNoun.Create(),
