@@ -56,6 +56,7 @@ internal static class ServerComposition
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase));
+            json.SerializerOptions.RequireWhatCannotBeNull();
             // What runs hold may nest deeper than what requests may send.
             json.SerializerOptions.MaxDepth = ProtoJson.MaxDepth;
         });

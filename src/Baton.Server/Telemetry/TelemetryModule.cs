@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Baton.Flows.Telemetry;
+using Baton.Server.Audit;
 using Baton.Server.Data.Retention;
 using Baton.Server.Hosting;
 using Baton.Server.Identity;
@@ -71,7 +72,7 @@ internal static class TelemetryModule
 
     public static void MapTelemetry(this IEndpointRouteBuilder app)
     {
-        app.MapPrometheusScrapingEndpoint("/metrics").RequirePermission(Permissions.MetricsRead);
+        app.MapPrometheusScrapingEndpoint("/metrics").RequirePermission(Permissions.MetricsRead).NotAudited("it changes nothing");
         app.MapOtlp();
     }
 

@@ -50,6 +50,10 @@ internal static class OtlpReceiver
     private static async Task TakeGrpcAsync(HttpContext context, SpanWriter writer, BatonSettings settings)
     {
         const int HeaderLength = 5;
+        if (!context.Response.SupportsTrailers())
+        {
+            throw Invalid("gRPC needs HTTP/2", null);
+        }
         context.Response.ContentType = "application/grpc";
         try
         {
