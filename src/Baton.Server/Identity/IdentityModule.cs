@@ -1,3 +1,4 @@
+using Baton.Server.Data.Retention;
 using Baton.Server.Egress;
 using Baton.Server.Secrets;
 using Baton.Server.Settings;
@@ -25,6 +26,7 @@ internal static class IdentityModule
         services.AddSingleton(LocalToken.Create());
         services.AddSingleton<JwtTokens>();
         services.AddSingleton<PasswordAttempts>();
+        services.AddSingleton<IRetainedKind, ExpiredTokens>();
         services.AddScoped<Accounts>();
         services.AddScoped<AccessTokens>();
         services.AddScoped<TokenAuthentication>();

@@ -113,14 +113,24 @@ public sealed partial class CoverageTests
     private static async Task<char> AccessAsync(TestServer server, string? token, string method, RouteEndpoint endpoint)
     {
         using var http = server.As(token);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), TimeProvider.System);
         var path = Parameter().Replace(endpoint.RoutePattern.RawText!, match => match.Value.Contains(":guid", StringComparison.Ordinal) ? Guid.Empty.ToString() : match.Value.Contains(":int", StringComparison.Ordinal) || match.Value.Contains(":long", StringComparison.Ordinal) ? "0" : "none");
         using var request = new HttpRequestMessage(new HttpMethod(method), path.TrimStart('/'));
         if (method is not ("GET" or "HEAD" or "OPTIONS"))
         {
             request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
         }
-        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // A refusal comes at once: what waits for something to tell has let the caller in.
+            return '+';
+        }
+        using var disposed = answer;
         Assert.True(answer.StatusCode != HttpStatusCode.InternalServerError, $"{method} {path} answers 500");
         return answer.StatusCode switch
         {
