@@ -87,6 +87,35 @@ public sealed class TraceVerbTests : IAsyncLifetime
         (await second.CliAsync("trace", "show", "no-such-run")).Expect(ExitCodes.NotFound);
     }
 
+    [Fact]
+    public async Task An_event_that_is_sent_in_the_flow_it_starts_and_the_event_that_this_emits_are_one_trace()
+    {
+        using var server = await ServerProcess.StartAsync(folder);
+        using var content = new StringContent($$"""
+            document: { dsl: 1.0.3, namespace: shop, name: react, version: 1.0.0 }
+            schedule: { on: { one: { with: { type: com.example.low } } } }
+            do:
+              - ask: { call: http, with: { method: get, endpoint: '{{shop.Urls.First()}}/ask' } }
+              - tell: { emit: { event: { with: { source: /react, type: com.example.told } } } }
+            """, Encoding.UTF8, "application/yaml");
+        using var applied = await server.Http.PutAsync("api/v1/flows/shop/react", content);
+        Assert.True(applied.IsSuccessStatusCode, await applied.Content.ReadAsStringAsync());
+        using var signal = new HttpRequestMessage(HttpMethod.Post, "api/v1/events")
+        {
+            Content = new StringContent("""{"specversion":"1.0","id":"1","source":"/shelf","type":"com.example.low"}""", Encoding.UTF8, "application/cloudevents+json"),
+        };
+        signal.Headers.Add("traceparent", $"00-{CallerTrace}-{CallerSpan}-01");
+        using var sent = await server.Http.SendAsync(signal);
+        Assert.True(sent.IsSuccessStatusCode, await sent.Content.ReadAsStringAsync());
+
+        var trace = await UntilAsync(server.Http, $"api/v1/traces/{CallerTrace}", trace => Names(trace).Contains("RunActivity:flow.emit"));
+
+        Assert.Superset(new HashSet<string> { "RunWorkflow:BatonFlow", "call ask", "RunActivity:flow.http", "RunActivity:flow.emit" }, Names(trace).ToHashSet());
+        Assert.StartsWith($"00-{CallerTrace}-", Assert.Single(calls).TraceParent, StringComparison.Ordinal);
+        var events = await server.Http.GetStringAsync("api/v1/events");
+        Assert.Equal(2, events.Split($"00-{CallerTrace}-").Length - 1);
+    }
+
     private static IEnumerable<string> Names(JsonNode trace) => ((JsonArray)trace["spans"]!).Select(span => (string)span!["name"]!);
 
     private async Task ApplyAsync(HttpClient http)

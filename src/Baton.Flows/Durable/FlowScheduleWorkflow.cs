@@ -3,6 +3,7 @@ using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Flows.Model;
 using Baton.Flows.Parse;
+using Baton.Flows.Telemetry;
 using Baton.Jq;
 using Cronos;
 using Temporalio.Converters;
@@ -197,6 +198,7 @@ public sealed class FlowScheduleWorkflow
 
     private async Task<ChildWorkflowHandle<FlowWorkflow, RawValue>> StartAsync(JqValue input)
     {
+        WorkflowTrace.Current?.Follow(input);
         var number = _state.Runs + 1;
         _state = _state with { Runs = number };
         return await Workflow.StartChildWorkflowAsync((FlowWorkflow flow) => flow.RunAsync(new FlowStart

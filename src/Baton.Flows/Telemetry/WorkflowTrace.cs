@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Baton.Jq;
 using Temporalio.Exceptions;
 using Temporalio.Workflows;
 
@@ -99,6 +100,20 @@ internal sealed class WorkflowTrace
             if (!IsReplaying)
             {
                 span.End(Now, tags, failure, sender);
+            }
+        }
+    }
+
+    /// <summary>What is called from here on, in the same asynchronous flow, belongs to the trace of the event that caused it.</summary>
+    /// <param name="events">A list of events; the last of those that name a trace counts.</param>
+    public void Follow(JqValue events)
+    {
+        foreach (var cause in events.Kind == JqKind.Array ? events.EnumerateArray().Reverse() : [])
+        {
+            if (cause.Kind == JqKind.Object && cause["traceparent"].TryGetString(out var parent) && ActivityContext.TryParse(parent, null, isRemote: true, out var context))
+            {
+                innermost.Value = context;
+                return;
             }
         }
     }

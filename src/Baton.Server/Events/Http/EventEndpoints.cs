@@ -39,7 +39,7 @@ internal static class EventEndpoints
 
     private static async Task<EventReceipts> PublishAsync(HttpRequest request, IEventLog log, CancellationToken cancel)
     {
-        var events = await CloudEventRequests.ReadAsync(request, cancel);
+        var events = EventTracing.Receive(await CloudEventRequests.ReadAsync(request, cancel));
         var appended = await log.AppendAsync(events, cancel);
         return new([.. events.Zip(appended, (cloudEvent, receipt) => new EventReceipt(cloudEvent.Id, cloudEvent.Source, receipt.Offset, receipt.Duplicate))]);
     }

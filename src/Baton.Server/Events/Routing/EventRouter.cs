@@ -101,6 +101,7 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
 
     private async Task SignalAsync(string runId, IReadOnlyCollection<Guid> rows, LoggedEvent logged, CancellationToken cancel)
     {
+        using var span = EventTracing.Deliver(logged.Event, ConsumerName);
         try
         {
             await client.GetWorkflowHandle(runId).SignalAsync(

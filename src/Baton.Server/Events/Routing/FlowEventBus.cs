@@ -29,7 +29,7 @@ internal sealed class FlowEventBus(IEventLog log, FlowListeners listeners) : IFl
             }
             events.Add(cloudEvent);
         }
-        await log.AppendAsync(events, cancellationToken);
+        await log.AppendAsync(EventTracing.Receive(events), cancellationToken);
     }
 
     public async Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken)

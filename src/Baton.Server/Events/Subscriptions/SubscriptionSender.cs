@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -37,6 +38,7 @@ internal sealed class SubscriptionSender : IDisposable
 
     public async Task<SendOutcome> SendAsync(EventSubscription subscription, CloudEvent cloudEvent, CancellationToken cancel)
     {
+        using var span = EventTracing.Deliver(cloudEvent, "subscriptions");
         try
         {
             using var request = CreateRequest(subscription, cloudEvent, await secrets.FindAsync(subscription.Secret, cancel));
@@ -73,7 +75,8 @@ internal sealed class SubscriptionSender : IDisposable
         request.Headers.Add("webhook-id", id);
         request.Headers.Add("webhook-timestamp", seconds.ToString(CultureInfo.InvariantCulture));
         request.Headers.Add("webhook-signature", Signatures.Sign(secret, id, seconds, cloudEvent.Json.Span));
-        foreach (var name in (string[])["traceparent", "tracestate"])
+        // With a span of its own the client names that.
+        foreach (var name in Activity.Current is null ? (string[])["traceparent", "tracestate"] : [])
         {
             if (cloudEvent.Attribute(name) is { } value)
             {
