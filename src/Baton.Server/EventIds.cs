@@ -14,6 +14,7 @@ internal static class EventIds
 
     // Http
     public const int UnforeseenFailure = 1200;
+    public const int GraphFieldFailed = 1210;
 
     // Telemetry
     public const int SpansDropped = 1800;

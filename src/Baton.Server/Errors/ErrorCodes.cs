@@ -29,6 +29,9 @@ public static class ErrorCodes
     public const string InvalidSettings = "BT4001";
     public const string Forbidden = "BT4002";
     public const string TooLarge = "BT4003";
+    public const string KeyReused = "BT4010";
+    public const string UnderWay = "BT4011";
+    public const string TooManyRequests = "BT4012";
 
     public const string SignInRefused = "BT4200";
     public const string TooManyAttempts = "BT4201";

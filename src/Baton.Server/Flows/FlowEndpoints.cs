@@ -25,9 +25,9 @@ internal static class FlowEndpoints
                 [Description("Of this namespace only.")] string? ns, [Description("Part of the name or title.")] string? text, FlowStore store, Caller caller, CancellationToken aborted) =>
                 ListAsync(ns, text, store, caller, aborted))
             .WithSummary("List flows by name.").RequirePermission(Permissions.FlowsRead, onFlow: true);
-        flows.MapPost("/validate", ValidateAsync).WithSummary("Report every problem of a flow, with line and column.").Accepts<string>("application/yaml", "application/json")
+        flows.MapPost("/validate", ValidateAsync).WithSummary("Report every problem of a flow, with line and column.").Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
             .RequirePermission(Permissions.FlowsRead, onFlow: true).NotAudited("it changes nothing");
-        flows.MapPut("/{namespace}/{name}", ApplyAsync).WithSummary("Put a definition in force; the same one again changes nothing.").Accepts<string>("application/yaml", "application/json")
+        flows.MapPut("/{namespace}/{name}", ApplyAsync).WithSummary("Put a definition in force; the same one again changes nothing.").Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
             .RequirePermission(Permissions.FlowsWrite, onFlow: true).Audited("flow.apply", "flow/{namespace}/{name}");
         flows.MapGet("/{namespace}/{name}", async (string @namespace, string name, FlowStore store, HttpContext http) =>
                 Tagged(http, await store.GetAsync(@namespace, name, "latest", http.RequestAborted)))

@@ -12,8 +12,11 @@ using Baton.Server.Events.Http;
 using Baton.Server.Events.Log;
 using Baton.Server.Events.Subscriptions;
 using Baton.Server.Events.Webhooks;
+using Baton.Server.GraphQl;
 using Baton.Server.Http;
 using Baton.Server.Identity;
+using Baton.Server.Live;
+using Baton.Server.Mcp;
 using Baton.Server.Processes;
 using Baton.Server.Runs;
 using Baton.Server.Secrets;
@@ -76,6 +79,11 @@ internal static class ServerComposition
         services.AddTasks();
         services.AddRuns();
         services.AddFlows(settings.Flows, options.Folder.File("values"));
+        services.AddApiProtection(settings.Http);
+        services.AddApiDescription();
+        services.AddLive();
+        services.AddAgents();
+        services.AddGraph();
         services.AddIdentity(settings.Identity);
         services.AddEvents(events);
     }
@@ -83,14 +91,22 @@ internal static class ServerComposition
     public static void MapBaton(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        app.UseAnswerHeaders();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseMiddleware<CsrfProtection>();
+        app.UseApiProtection();
+        app.UseWebSockets();
 
         app.MapHealth();
         app.MapTelemetry();
+
+        app.MapApiDescription();
+        app.MapAgents();
+        app.MapGraph();
 
         var api = app.MapGroup("/api/v1");
         api.MapProcesses();
@@ -106,5 +122,6 @@ internal static class ServerComposition
         api.MapEvents();
         api.MapSubscriptions();
         api.MapWebhooks();
+        api.MapLive();
     }
 }

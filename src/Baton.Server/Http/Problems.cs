@@ -87,8 +87,9 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
     private static int StatusOf(string code) => code switch
     {
         ErrorCodes.NotFound or ErrorCodes.UnknownStep => StatusCodes.Status404NotFound,
+        ErrorCodes.KeyReused => StatusCodes.Status422UnprocessableEntity,
         ErrorCodes.FlowChanged => StatusCodes.Status412PreconditionFailed,
-        ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.RunClosed or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
+        ErrorCodes.AlreadyExists or ErrorCodes.Refused or ErrorCodes.RunClosed or ErrorCodes.UnderWay or ErrorCodes.TaskClosed or ErrorCodes.TaskClaimed => StatusCodes.Status409Conflict,
         ErrorCodes.Unauthenticated or ErrorCodes.SignInRefused or ErrorCodes.BadSignature => StatusCodes.Status401Unauthorized,
         ErrorCodes.Forbidden or ErrorCodes.FourEyes or ErrorCodes.NotCandidate or ErrorCodes.CsrfTokenMissing or ErrorCodes.EgressRefused => StatusCodes.Status403Forbidden,
         ErrorCodes.LinkInvalid => StatusCodes.Status410Gone,

@@ -43,11 +43,16 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
             Subscribe = host.Events.NeedsSubscriptions,
             Indexed = true,
         };
+        if (id is not null && await FindAsync(id, operation, cancel) is { } started)
+        {
+            return started;
+        }
         try
         {
             await client.StartWorkflowAsync((FlowWorkflow workflow) => workflow.RunAsync(start), new(workflowId, FlowWorkflow.TaskQueue)
             {
                 IdConflictPolicy = WorkflowIdConflictPolicy.Fail,
+                IdReusePolicy = id is null ? WorkflowIdReusePolicy.RejectDuplicate : WorkflowIdReusePolicy.AllowDuplicate,
                 TypedSearchAttributes = FlowAttributes.Of(flow.Namespace, flow.Name, flow.Version),
                 Memo = new Dictionary<string, object> { [RunReader.StartedByMemo] = by, [RunReader.OperationMemo] = $"{operation}" },
                 StaticSummary = $"{flow.Namespace}/{flow.Name}:{flow.Version}",
@@ -56,13 +61,24 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
         }
         catch (WorkflowAlreadyStartedException exception)
         {
-            // Unless it is the same request, sent again after its first answer was lost.
-            var there = (await reader.DescribeAsync(workflowId, null, cancel)).WorkflowExecutionInfo;
-            return RunReader.OperationOf(there) == $"{operation}"
-                ? RunReader.Summary(there)
-                : throw new BatonException(ErrorCodes.AlreadyExists, $"run {id} is under way already", null, "wait for it, cancel it, or choose another id", exception);
+            return await FindAsync(workflowId, operation, cancel)
+                ?? throw new BatonException(ErrorCodes.AlreadyExists, $"run {id} is under way already", null, "wait for it, cancel it, or choose another id", exception);
         }
-        return RunReader.Summary((await reader.DescribeAsync(workflowId, null, cancel)).WorkflowExecutionInfo);
+        return await reader.SummaryAsync((await reader.DescribeAsync(workflowId, null, cancel)).WorkflowExecutionInfo);
+    }
+
+    /// <summary>The run if this operation started it: the same request was sent again after its first answer was lost.</summary>
+    private async Task<RunSummary?> FindAsync(string id, Guid operation, CancellationToken cancel)
+    {
+        try
+        {
+            var there = (await reader.DescribeAsync(id, null, cancel)).WorkflowExecutionInfo;
+            return await reader.OperationOfAsync(there) == $"{operation}" ? await reader.SummaryAsync(there) : null;
+        }
+        catch (RpcException exception) when (exception.Code == RpcException.StatusCode.NotFound)
+        {
+            return null;
+        }
     }
 
     /// <summary>Waits for the end of a run, at most so many seconds.</summary>
@@ -135,7 +151,7 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
                 ResetReapplyExcludeTypes = { Cancellation },
             },
             Rpc(act));
-        return RunReader.Summary((await reader.DescribeAsync(act.Id, null, act.Cancel)).WorkflowExecutionInfo);
+        return await reader.SummaryAsync((await reader.DescribeAsync(act.Id, null, act.Cancel)).WorkflowExecutionInfo);
     }
 
     private async Task<(string RunId, long FinishEventId)> PointAsync(RunAct act, string? wanted)

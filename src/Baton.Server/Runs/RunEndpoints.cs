@@ -78,7 +78,7 @@ internal static class RunEndpoints
                     async () =>
                     {
                         await act(control, given);
-                        return RunReader.Summary((await reader.DescribeAsync(given.Id, runId, aborted)).WorkflowExecutionInfo);
+                        return await reader.SummaryAsync((await reader.DescribeAsync(given.Id, runId, aborted)).WorkflowExecutionInfo);
                     },
                     aborted));
             })

@@ -31,6 +31,26 @@ internal sealed class RunPayloads(ITemporalClient client)
 
     public async Task<Payloads> DecodedAsync(Payloads payloads) => codec is null ? payloads : new() { Payloads_ = { await codec.DecodeAsync(payloads.Payloads_) } };
 
+    /// <summary>A text of a memo; null where it is none.</summary>
+    public async Task<string?> TextAsync(IDictionary<string, Payload>? fields, string name) => fields is null || !fields.TryGetValue(name, out var payload)
+        ? null
+        : Text(codec is null ? payload : (await codec.DecodeAsync([payload])).Single());
+
+    /// <summary>A text of a search attribute, which no codec encodes; null where it is none.</summary>
+    public static string? Text(IDictionary<string, Payload>? fields, string name) => fields is not null && fields.TryGetValue(name, out var payload) ? Text(payload) : null;
+
+    private static string? Text(Payload payload)
+    {
+        try
+        {
+            return ProtoJson.Value(payload) is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
+    }
+
     private async Task DecodeAsync(IMessage message)
     {
         foreach (var field in message.Descriptor.Fields.InDeclarationOrder().Where(field => field.FieldType == FieldType.Message))

@@ -15,6 +15,9 @@ internal sealed partial record RunFilter(string? Flow, string? Version, string? 
     /// <summary>Flows whose runs the caller may see, as grants name them; null for any.</summary>
     public IReadOnlyList<string>? Allowed { get; init; }
 
+    /// <summary>Started or ended at or after.</summary>
+    public DateTimeOffset? ChangedSince { get; init; }
+
     /// <exception cref="BatonException">Something in it is not well-formed.</exception>
     public string ToQuery()
     {
@@ -55,6 +58,10 @@ internal sealed partial record RunFilter(string? Flow, string? Version, string? 
         if (Until is { } until)
         {
             terms.Add($"StartTime < '{Time(until)}'");
+        }
+        if (ChangedSince is { } changed)
+        {
+            terms.Add($"(StartTime >= '{Time(changed)}' OR CloseTime >= '{Time(changed)}')");
         }
         if (Text is not null)
         {

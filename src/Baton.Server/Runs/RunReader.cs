@@ -37,7 +37,12 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
         await attributes.EnsureAsync(cancel);
         var page = await client.WorkflowService.ListWorkflowExecutionsAsync(
             new() { Namespace = Namespace, Query = filter.ToQuery(), PageSize = limit, NextPageToken = Cursors.Token(cursor) }, Rpc(cancel));
-        return new([.. page.Executions.Select(Summary)], Cursors.Text(page.NextPageToken));
+        var items = new List<RunSummary>();
+        foreach (var info in page.Executions)
+        {
+            items.Add(await SummaryAsync(info));
+        }
+        return new(items, Cursors.Text(page.NextPageToken));
     }
 
     /// <param name="runId">A part or try of the run; null for the last.</param>
@@ -45,7 +50,7 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
     {
         var described = await DescribeAsync(id, runId, cancel);
         var info = described.WorkflowExecutionInfo;
-        var summary = Summary(info);
+        var summary = await SummaryAsync(info);
         var started = await FirstEventAsync(info.Execution, cancel);
         var (output, error) = info.CloseTime is null ? (null, null) : await EndAsync(info, cancel);
         var parts = IsFlow(info) ? await PartsAsync(info.Execution, started, cancel) : [];
@@ -139,15 +144,15 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
     public static bool IsFlow(WorkflowExecutionInfo info) => info.Type.Name == FlowWorkflow.Name;
 
     /// <summary>NAMESPACE/NAME of the flow that a run is of; null for a workflow in code.</summary>
-    public static string? FlowOf(WorkflowExecutionInfo info) => Text(info.SearchAttributes?.IndexedFields, FlowAttributes.Flow.Name);
+    public static string? FlowOf(WorkflowExecutionInfo info) => RunPayloads.Text(info.SearchAttributes?.IndexedFields, FlowAttributes.Flow.Name);
 
-    public static string? OperationOf(WorkflowExecutionInfo info) => Text(info.Memo?.Fields, OperationMemo);
+    public Task<string?> OperationOfAsync(WorkflowExecutionInfo info) => payloads.TextAsync(info.Memo?.Fields, OperationMemo);
 
-    public static RunSummary Summary(WorkflowExecutionInfo info) => new(
+    public async Task<RunSummary> SummaryAsync(WorkflowExecutionInfo info) => new(
         info.Execution.WorkflowId,
         info.Execution.RunId,
         FlowOf(info),
-        Text(info.SearchAttributes?.IndexedFields, FlowAttributes.Version.Name),
+        RunPayloads.Text(info.SearchAttributes?.IndexedFields, FlowAttributes.Version.Name),
         info.Type.Name,
         info.Status switch
         {
@@ -161,7 +166,7 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
         },
         info.StartTime.ToDateTimeOffset(),
         info.CloseTime?.ToDateTimeOffset(),
-        Text(info.Memo?.Fields, StartedByMemo),
+        await payloads.TextAsync(info.Memo?.Fields, StartedByMemo),
         info.ParentExecution is { WorkflowId.Length: > 0 } parent ? parent.WorkflowId : null);
 
     private string Namespace => client.Options.Namespace;
@@ -169,23 +174,6 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
     private static WorkflowExecution Execution(string id, string? runId) => new() { WorkflowId = id, RunId = runId ?? "" };
 
     private static RpcOptions Rpc(CancellationToken cancel) => new() { CancellationToken = cancel };
-
-    // Attributes and memos of Baton's own are plain JSON strings, whatever codec there is.
-    private static string? Text(IDictionary<string, Payload>? fields, string name)
-    {
-        if (fields is null || !fields.TryGetValue(name, out var payload))
-        {
-            return null;
-        }
-        try
-        {
-            return ProtoJson.Value(payload) is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
-    }
 
     private async Task<HistoryEvent> FirstEventAsync(WorkflowExecution execution, CancellationToken cancel) =>
         (await client.WorkflowService.GetWorkflowExecutionHistoryAsync(new() { Namespace = Namespace, Execution = execution, MaximumPageSize = 1 }, Rpc(cancel))).History.Events[0];

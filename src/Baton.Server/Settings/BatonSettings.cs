@@ -75,6 +75,12 @@ public sealed class HttpSettings : ICheckedSettings
     [Setting("Proxies, as addresses or networks such as 10.0.0.0/8, that are believed in their X-Forwarded headers; none by default.")]
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
+    [Setting("Requests a second that one caller may make, with ten seconds' worth at once; 0: no limit.")]
+    public int RequestsPerSecond { get; init; } = 500;
+
+    [Setting("How long the answer to a request with an Idempotency-Key is kept, 1 m to 30 d.")]
+    public TimeSpan IdempotencyTime { get; init; } = TimeSpan.FromDays(1);
+
     [Setting("Bytes that a request body may have, 1 KiB to 1 GiB.")]
     public long MaxRequestBytes { get; init; } = 10 * 1024 * 1024;
 
@@ -95,6 +101,14 @@ public sealed class HttpSettings : ICheckedSettings
         foreach (var (name, path) in new[] { (nameof(CertificatePath), CertificatePath), (nameof(KeyPath), KeyPath) }.Where(file => file.Item2 is { } path && !File.Exists(path)))
         {
             yield return (name, $"there is no file {path}");
+        }
+        if (RequestsPerSecond is < 0 or > 1_000_000)
+        {
+            yield return (nameof(RequestsPerSecond), "must be 0 to 1000000");
+        }
+        if (IdempotencyTime < TimeSpan.FromMinutes(1) || IdempotencyTime > TimeSpan.FromDays(30))
+        {
+            yield return (nameof(IdempotencyTime), "must be 1m to 30d");
         }
         if (MaxRequestBytes is < 1024 or > 1024L * 1024 * 1024)
         {

@@ -93,9 +93,9 @@ internal static class TaskEndpoints
     }
 
     /// <param name="body">kind (approval or task), and what the function of that name takes.</param>
-    private static async Task<IResult> CreateAsync(JsonElement body, Caller caller, TaskStore store, AuditDraft draft, CancellationToken cancel)
+    private static async Task<IResult> CreateAsync(JsonElement? body, Caller caller, TaskStore store, AuditDraft draft, CancellationToken cancel)
     {
-        var question = JqValue.From(body);
+        var question = body is { } given ? JqValue.From(given) : JqValue.Null;
         if (question.Kind != JqKind.Object || !question["kind"].TryGetString(out var text) || !Enum.TryParse<TaskKind>(text, ignoreCase: true, out var kind) || !char.IsAsciiLetter(text[0]))
         {
             throw new BatonException(ErrorCodes.InvalidInput, "the task has no kind", null, "give kind: approval or task");

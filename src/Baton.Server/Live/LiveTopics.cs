@@ -1,0 +1,78 @@
+using Baton.Server.Data;
+using Baton.Server.Identity;
+using Baton.Server.Runs;
+using Baton.Server.Tasks;
+using Microsoft.EntityFrameworkCore;
+
+namespace Baton.Server.Live;
+
+/// <summary>Runs as they start and end, from durable execution's own list.</summary>
+internal sealed class RunsTopic(RunReader runs, TimeProvider time) : ILiveTopic
+{
+    private const int Page = 200;
+
+    public string Name => "runs";
+
+    public string Permission => Permissions.RunsRead;
+
+    public ILiveReader Open(string? position, Caller caller) => new Reader(runs, new(position, time.GetUtcNow()), caller.FlowsFor(Permission));
+
+    private sealed class Reader(RunReader runs, LiveWindow window, IReadOnlyList<string>? allowed) : ILiveReader
+    {
+        public string Position => window.Position;
+
+        public async Task<IReadOnlyList<LiveItem>> ReadAsync(CancellationToken cancel)
+        {
+            var items = new List<LiveItem>();
+            string? cursor = null;
+            do
+            {
+                var page = await runs.ListAsync(new(null, null, null, null, null, null, null) { Allowed = allowed, ChangedSince = window.From }, Page, cursor, cancel);
+                foreach (var run in page.Items)
+                {
+                    if (run.StartedAt >= window.From && window.Take($"{run.RunId} started", run.StartedAt))
+                    {
+                        items.Add(new("runs", "started", run.StartedAt, run with { Status = RunStatus.Running, EndedAt = null }));
+                    }
+                    if (run.EndedAt is { } ended && ended >= window.From && window.Take($"{run.RunId} ended", ended))
+                    {
+                        items.Add(new("runs", "ended", ended, run));
+                    }
+                }
+                cursor = page.NextCursor;
+            }
+            while (cursor is not null);
+            window.Advance();
+            return [.. items.OrderBy(item => item.Time)];
+        }
+    }
+}
+
+/// <summary>What happens to tasks, from their own history.</summary>
+internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvider time) : ILiveTopic
+{
+    private const int Page = 500;
+
+    public string Name => "tasks";
+
+    public string Permission => Permissions.TasksRead;
+
+    public ILiveReader Open(string? position, Caller caller) => new Reader(databases, new(position, time.GetUtcNow()));
+
+    private sealed class Reader(IDbContextFactory<BatonDb> databases, LiveWindow window) : ILiveReader
+    {
+        public string Position => window.Position;
+
+        public async Task<IReadOnlyList<LiveItem>> ReadAsync(CancellationToken cancel)
+        {
+            await using var db = await databases.CreateDbContextAsync(cancel);
+            var from = window.From;
+            var entries = await db.Set<TaskEntry>().AsNoTracking().Where(entry => entry.At >= from).OrderBy(entry => entry.At).Take(Page).ToListAsync(cancel);
+            var items = entries.Where(entry => window.Take($"{entry.Id}", entry.At))
+                .Select(entry => new LiveItem("tasks", entry.Kind, entry.At, new { entry.TaskId, entry.By, entry.Text }))
+                .ToList();
+            window.Advance();
+            return items;
+        }
+    }
+}
