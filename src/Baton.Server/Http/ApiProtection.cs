@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
+using Baton.Server.Data.Retention;
 using Baton.Server.Errors;
 using Baton.Server.Identity;
 using Baton.Server.Settings;
@@ -16,7 +17,7 @@ internal static class ApiProtection
 
     public static void AddApiProtection(this IServiceCollection services, HttpSettings settings)
     {
-        services.AddHostedService<IdempotencyRetention>();
+        services.AddSingleton<IRetainedKind, IdempotencyRetention>();
         services.AddRateLimiter(limits =>
         {
             limits.RejectionStatusCode = StatusCodes.Status429TooManyRequests;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Baton.Server.Data;
+using Baton.Server.Data.Retention;
 using Baton.Server.Errors;
 using Baton.Server.Identity;
 using Baton.Server.Secrets;
@@ -8,7 +9,6 @@ using Baton.Server.Settings;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
-using Microsoft.Extensions.Hosting;
 
 namespace Baton.Server.Http;
 
@@ -210,18 +210,14 @@ internal sealed class Idempotency(RequestDelegate next, IDbContextFactory<BatonD
 }
 
 /// <summary>Forgets keys once their time is over.</summary>
-internal sealed class IdempotencyRetention(IDbContextFactory<BatonDb> databases, TimeProvider time) : BackgroundService
+internal sealed class IdempotencyRetention(IDbContextFactory<BatonDb> databases, BatonSettings settings, TimeProvider time) : IRetainedKind
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
+    public RetentionRule Rule { get; } = RetentionRule.ForAge("idempotency keys", "the request", settings.Http.IdempotencyTime, "Http:IdempotencyTime");
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public async Task<long> PruneAsync(CancellationToken cancel)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).AsTask().ConfigureAwait(ConfigureAwaitOptions.None))
-        {
-            var now = time.GetUtcNow();
-            await using var db = await databases.CreateDbContextAsync(stoppingToken);
-            await db.Set<IdempotencyRecord>().Where(record => record.ExpiresAt <= now).ExecuteDeleteAsync(stoppingToken);
-        }
+        var now = time.GetUtcNow();
+        await using var db = await databases.CreateDbContextAsync(cancel);
+        return await db.Set<IdempotencyRecord>().Where(record => record.ExpiresAt <= now).ExecuteDeleteAsync(cancel);
     }
 }

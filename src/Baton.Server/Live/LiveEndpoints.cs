@@ -32,6 +32,7 @@ internal static class LiveEndpoints
     {
         services.AddSingleton<ILiveTopic, RunsTopic>();
         services.AddSingleton<ILiveTopic, TasksTopic>();
+        services.AddSingleton<ILiveTopic, EventsTopic>();
     }
 
     public static void MapLive(this IEndpointRouteBuilder api) => api.MapGet("/live", ListenAsync).WithTags("Live")

@@ -37,17 +37,19 @@ internal static class LiveStream
     /// <summary>Messages without end; one of the kind ping when nothing happens for a while, so that a dead connection is noticed.</summary>
     public static async IAsyncEnumerable<LiveMessage> MessagesAsync(List<(string Topic, ILiveReader Reader)> readers, TimeProvider time, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var told = time.GetTimestamp();
-        yield return new(IdOf(readers), "", Ping, time.GetUtcNow(), new { });
+        long? told = null;
         while (!cancel.IsCancellationRequested)
         {
             var any = false;
             foreach (var (_, reader) in readers)
             {
-                foreach (var item in await reader.ReadAsync(cancel))
+                // Only the last of what was read at once carries the new position: who leaves in the middle gets all of it again.
+                var before = IdOf(readers);
+                var items = await reader.ReadAsync(cancel);
+                for (var i = 0; i < items.Count; i++)
                 {
                     any = true;
-                    yield return new(IdOf(readers), item.Topic, item.Kind, item.Time, item.Data);
+                    yield return new(i + 1 < items.Count ? before : IdOf(readers), items[i].Topic, items[i].Kind, items[i].Time, items[i].Data);
                 }
             }
             if (any)
@@ -55,7 +57,7 @@ internal static class LiveStream
                 told = time.GetTimestamp();
                 continue;
             }
-            if (time.GetElapsedTime(told) > Quiet)
+            if (told is null || time.GetElapsedTime(told.Value) > Quiet)
             {
                 told = time.GetTimestamp();
                 yield return new(IdOf(readers), "", Ping, time.GetUtcNow(), new { });

@@ -48,8 +48,9 @@ internal sealed class LiveWindow
 
     public LiveWindow(string? position, DateTimeOffset now)
     {
-        newest = long.TryParse(position, out var micros) && micros is > 0 and < MaxMicros ? DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond) : now;
-        From = newest;
+        var isResumed = long.TryParse(position, out var micros) && micros is > 0 and < MaxMicros;
+        newest = isResumed ? DateTimeOffset.UnixEpoch.AddTicks(micros * TimeSpan.TicksPerMicrosecond) : now;
+        From = isResumed ? newest - Overlap : newest;
     }
 
     /// <summary>Where the next look begins.</summary>

@@ -1,4 +1,7 @@
+using System.Globalization;
 using Baton.Server.Data;
+using Baton.Server.Events.Http;
+using Baton.Server.Events.Log;
 using Baton.Server.Identity;
 using Baton.Server.Runs;
 using Baton.Server.Tasks;
@@ -73,6 +76,33 @@ internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvi
                 .ToList();
             window.Advance();
             return items;
+        }
+    }
+}
+
+/// <summary>Events as they come into the log; the position is an offset, so that none is told twice.</summary>
+internal sealed class EventsTopic(IEventLog log) : ILiveTopic
+{
+    private const int Page = 200;
+
+    public string Name => "events";
+
+    public string Permission => Permissions.EventsRead;
+
+    public ILiveReader Open(string? position, Caller caller) => new Reader(log, long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var offset) ? offset : null);
+
+    private sealed class Reader(IEventLog log, long? next) : ILiveReader
+    {
+        private long? next = next;
+
+        public string Position => $"{next ?? 0}";
+
+        public async Task<IReadOnlyList<LiveItem>> ReadAsync(CancellationToken cancel)
+        {
+            next ??= (await log.StatsAsync(cancel)).Last + 1;
+            var events = await log.ReadAsync(next.Value, Page, backwards: false, cancel);
+            next = events.Count > 0 ? events[^1].Offset + 1 : next;
+            return [.. events.Select(logged => new LiveItem("events", logged.Event.Type, logged.At, EventView.Of(logged)))];
         }
     }
 }

@@ -208,6 +208,25 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "idempotency",
+                columns: table => new
+                {
+                    Key = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    RequestHash = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    OperationId = table.Column<Guid>(type: "TEXT", nullable: false),
+                    LeaseUntil = table.Column<long>(type: "INTEGER", nullable: false),
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    Status = table.Column<int>(type: "INTEGER", nullable: false),
+                    ContentType = table.Column<string>(type: "TEXT", nullable: true),
+                    Location = table.Column<string>(type: "TEXT", nullable: true),
+                    Body = table.Column<byte[]>(type: "BLOB", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_idempotency", x => x.Key);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "secrets",
                 columns: table => new
                 {
@@ -615,6 +634,11 @@ namespace Baton.Server.Data.Migrations.Sqlite
                 column: "IsScheduleCurrent");
 
             migrationBuilder.CreateIndex(
+                name: "IX_idempotency_ExpiresAt",
+                table: "idempotency",
+                column: "ExpiresAt");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_secret_versions_KeyId",
                 table: "secret_versions",
                 column: "KeyId");
@@ -676,6 +700,9 @@ namespace Baton.Server.Data.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "flows");
+
+            migrationBuilder.DropTable(
+                name: "idempotency");
 
             migrationBuilder.DropTable(
                 name: "role_grants");

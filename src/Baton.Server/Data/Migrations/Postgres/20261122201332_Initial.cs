@@ -209,6 +209,25 @@ namespace Baton.Server.Data.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "idempotency",
+                columns: table => new
+                {
+                    Key = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    RequestHash = table.Column<string>(type: "character varying(64)", maxLength: 64, nullable: false),
+                    OperationId = table.Column<Guid>(type: "uuid", nullable: false),
+                    LeaseUntil = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ExpiresAt = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    Status = table.Column<int>(type: "integer", nullable: false),
+                    ContentType = table.Column<string>(type: "text", nullable: true),
+                    Location = table.Column<string>(type: "text", nullable: true),
+                    Body = table.Column<byte[]>(type: "bytea", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_idempotency", x => x.Key);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "secrets",
                 columns: table => new
                 {
@@ -616,6 +635,11 @@ namespace Baton.Server.Data.Migrations.Postgres
                 column: "IsScheduleCurrent");
 
             migrationBuilder.CreateIndex(
+                name: "IX_idempotency_ExpiresAt",
+                table: "idempotency",
+                column: "ExpiresAt");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_secret_versions_KeyId",
                 table: "secret_versions",
                 column: "KeyId");
@@ -677,6 +701,9 @@ namespace Baton.Server.Data.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "flows");
+
+            migrationBuilder.DropTable(
+                name: "idempotency");
 
             migrationBuilder.DropTable(
                 name: "role_grants");
