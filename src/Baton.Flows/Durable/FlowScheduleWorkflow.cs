@@ -213,8 +213,14 @@ public sealed class FlowScheduleWorkflow
             Id = $"{Workflow.Info.WorkflowId}-{number}",
             ParentClosePolicy = ParentClosePolicy.Abandon,
             TypedSearchAttributes = _state.Indexed ? FlowAttributes.Of(_document.Namespace, _document.Name, _document.Version) : null,
+            Memo = Publisher(input) is { } publisher ? new Dictionary<string, object> { [FlowAttributes.StartedBy] = publisher } : null,
         });
     }
+
+    /// <summary>Who sent the event that starts a run, or the first of them who is known; null where a time starts it.</summary>
+    private static string? Publisher(JqValue input) => input.Kind != JqKind.Array ? null : input.EnumerateArray()
+        .Select(one => one.Kind == JqKind.Object && one[FlowAttributes.Publisher].TryGetString(out var publisher) ? publisher : null)
+        .FirstOrDefault(publisher => publisher is not null);
 
     private static async Task EndAsync(ChildWorkflowHandle<FlowWorkflow, RawValue> child)
     {

@@ -1,6 +1,6 @@
+using Baton.Flows.Durable;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Text;
 using Baton.Server.Telemetry;
 
 namespace Baton.Server.Events;
@@ -15,11 +15,13 @@ internal static class EventTracing
     private static readonly Counter<long> Received = ServerTelemetry.Meter.CreateCounter<long>("baton.events.received", "{event}", "Events that were given to the log.");
     private static readonly Counter<long> Delivered = ServerTelemetry.Meter.CreateCounter<long>("baton.events.delivered", "{event}", "Attempts to deliver events, by consumer.");
 
-    /// <summary>The events as they go to the log: those that name no trace belong to the one at hand.</summary>
-    public static IReadOnlyList<CloudEvent> Receive(IReadOnlyList<CloudEvent> events)
+    /// <summary>The events as they go to the log: each names who gave it, and those that name no trace belong to the one at hand.</summary>
+    /// <param name="publisher">As the server knows them, for four eyes on what the event starts.</param>
+    public static IReadOnlyList<CloudEvent> Receive(IReadOnlyList<CloudEvent> events, string publisher)
     {
         Received.Add(events.Count);
-        return Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } current } ? [.. events.Select(one => one.Attribute(Attribute) is null ? Stamp(one, current) : one)] : events;
+        var trace = Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } current } ? current : null;
+        return [.. events.Select(one => one.With(FlowAttributes.Publisher, publisher)).Select(one => trace is not null && one.Attribute(Attribute) is null ? one.With(Attribute, trace) : one)];
     }
 
     /// <summary>A span around one attempt to deliver an event, in the trace of the event; null when nobody listens.</summary>
@@ -33,12 +35,5 @@ internal static class EventTracing
         return ServerTelemetry.Source.StartActivity(
             $"deliver {cloudEvent.Type}", ActivityKind.Consumer, sender,
             [new("cloudevents.event_id", cloudEvent.Id), new("cloudevents.event_source", cloudEvent.Source), new("cloudevents.event_type", cloudEvent.Type), new("baton.consumer", consumer)]);
-    }
-
-    // The rest stays byte by byte as it was sent.
-    private static CloudEvent Stamp(CloudEvent one, string traceParent)
-    {
-        var body = one.Json.Span[(one.Json.Span.IndexOf((byte)'{') + 1)..];
-        return CloudEvent.Create((byte[])[.. Encoding.UTF8.GetBytes($"{{\"{Attribute}\":\"{traceParent}\","), .. body], new(one.Id, one.Source, one.Type, one.Subject));
     }
 }

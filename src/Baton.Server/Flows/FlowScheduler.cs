@@ -115,7 +115,7 @@ internal sealed partial class FlowScheduler(
             {
                 IdReusePolicy = WorkflowIdReusePolicy.RejectDuplicate,
                 TypedSearchAttributes = FlowAttributes.Of(revision.Namespace, revision.Name, revision.Version),
-                Memo = new Dictionary<string, object> { [RunReader.StartedByMemo] = Caller.System($"schedule {revision.Namespace}/{revision.Name}").Name },
+                Memo = new Dictionary<string, object> { [FlowAttributes.StartedBy] = Caller.System($"schedule {revision.Namespace}/{revision.Name}").Name },
                 StaticSummary = $"schedule of {revision.Namespace}/{revision.Name}",
                 Rpc = new() { CancellationToken = cancel },
             });

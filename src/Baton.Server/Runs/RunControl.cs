@@ -54,7 +54,7 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
                 IdConflictPolicy = WorkflowIdConflictPolicy.Fail,
                 IdReusePolicy = id is null ? WorkflowIdReusePolicy.RejectDuplicate : WorkflowIdReusePolicy.AllowDuplicate,
                 TypedSearchAttributes = FlowAttributes.Of(flow.Namespace, flow.Name, flow.Version),
-                Memo = new Dictionary<string, object> { [RunReader.StartedByMemo] = by, [RunReader.OperationMemo] = $"{operation}" },
+                Memo = new Dictionary<string, object> { [FlowAttributes.StartedBy] = by, [RunReader.OperationMemo] = $"{operation}" },
                 StaticSummary = $"{flow.Namespace}/{flow.Name}:{flow.Version}",
                 Rpc = new() { CancellationToken = cancel },
             });

@@ -21,9 +21,6 @@ namespace Baton.Server.Runs;
 /// <summary>Reads runs from durable execution, which alone knows them: nothing about a run is kept a second time.</summary>
 internal sealed class RunReader(ITemporalClient client, RunAttributes attributes, RunPayloads payloads, FlowHost host, TimeProvider time)
 {
-    /// <summary>Memo in which a run says who started it.</summary>
-    public const string StartedByMemo = "baton.startedBy";
-
     /// <summary>Memo with the id of the operation that started the run.</summary>
     public const string OperationMemo = "baton.operation";
 
@@ -166,7 +163,7 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
         },
         info.StartTime.ToDateTimeOffset(),
         info.CloseTime?.ToDateTimeOffset(),
-        await payloads.TextAsync(info.Memo?.Fields, StartedByMemo),
+        await payloads.TextAsync(info.Memo?.Fields, FlowAttributes.StartedBy),
         info.ParentExecution is { WorkflowId.Length: > 0 } parent ? parent.WorkflowId : null);
 
     private string Namespace => client.Options.Namespace;

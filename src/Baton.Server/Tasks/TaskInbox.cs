@@ -50,7 +50,7 @@ internal sealed class TaskRequesters(ITemporalClient client)
             {
                 return null;
             }
-            if (description.Memo.TryGetValue(RunReader.StartedByMemo, out var name))
+            if (description.Memo.TryGetValue(FlowAttributes.StartedBy, out var name))
             {
                 return await name.ToValueAsync<string>();
             }

@@ -37,9 +37,9 @@ internal static class EventEndpoints
         events.MapDelete("/dead-letters/{id:long}", DropAsync).RequirePermission(Permissions.EventsManage).Audited("events.drop", "dead-letter/{id}");
     }
 
-    private static async Task<EventReceipts> PublishAsync(HttpRequest request, IEventLog log, CancellationToken cancel)
+    private static async Task<EventReceipts> PublishAsync(HttpRequest request, Caller caller, IEventLog log, CancellationToken cancel)
     {
-        var events = EventTracing.Receive(await CloudEventRequests.ReadAsync(request, cancel));
+        var events = EventTracing.Receive(await CloudEventRequests.ReadAsync(request, cancel), caller.Name);
         var appended = await log.AppendAsync(events, cancel);
         return new([.. events.Zip(appended, (cloudEvent, receipt) => new EventReceipt(cloudEvent.Id, cloudEvent.Source, receipt.Offset, receipt.Duplicate))]);
     }

@@ -3,6 +3,7 @@ using Baton.Flows;
 using Baton.Flows.Hosting;
 using Baton.Jq;
 using Baton.Server.Events.Log;
+using Baton.Server.Identity;
 
 namespace Baton.Server.Events.Routing;
 
@@ -29,7 +30,7 @@ internal sealed class FlowEventBus(IEventLog log, FlowListeners listeners) : IFl
             }
             events.Add(cloudEvent);
         }
-        await log.AppendAsync(EventTracing.Receive(events), cancellationToken);
+        await log.AppendAsync(EventTracing.Receive(events, Caller.System("flow").Name), cancellationToken);
     }
 
     public async Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken)

@@ -21,7 +21,7 @@ internal sealed class WebhookReceiver(SecretTexts secrets, IEventLog log, TimePr
         using var body = Parse(message.Body);
         var events = WebhookForms.Read(source.Kind, message, body?.RootElement ?? default).Select(item => Create(source, message, item)).ToList();
         return events.Count > 0
-            ? await log.AppendAsync(EventTracing.Receive(events), cancel)
+            ? await log.AppendAsync(EventTracing.Receive(events, $"webhook:{source.Name}"), cancel)
             : throw new BatonException(ErrorCodes.InvalidInput, $"the message is none of {source.Kind}", null, "send what the sender's documentation describes, or change the kind of the webhook");
     }
 
