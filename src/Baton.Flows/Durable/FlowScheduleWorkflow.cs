@@ -37,6 +37,9 @@ public sealed record FlowScheduleStart
 
     public EventInboxState? Inbox { get; init; }
 
+    /// <summary>Events from then on are its; default: its start.</summary>
+    public DateTimeOffset? Since { get; init; }
+
     /// <summary>Events after which the schedule continues as new, 0 for when the server suggests it. For tests.</summary>
     public int ContinueAfterEvents { get; init; }
 }
@@ -188,7 +191,7 @@ public sealed class FlowScheduleWorkflow
         _early.Clear();
         if (start.Subscribe)
         {
-            await _inbox.SubscribeAsync(Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), Workflow.CancellationToken);
+            await _inbox.SubscribeAsync(Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), start.Since ?? new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), Workflow.CancellationToken);
         }
         else
         {

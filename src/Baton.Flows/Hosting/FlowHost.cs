@@ -34,7 +34,7 @@ public interface IFlowEventBus
 
 /// <param name="RunId">Workflow id of the run.</param>
 /// <param name="Filters">See <see cref="FlowEventFilters"/>.</param>
-/// <param name="Since">Start of the run: events from then on are its.</param>
+/// <param name="Since">Events from then on are its: the start of the run, or when the flow whose schedule it is was put in force.</param>
 /// <param name="From">Where the answer before left off; null for the first.</param>
 public sealed record FlowEventSubscription(string RunId, IReadOnlyList<JqValue> Filters, DateTimeOffset Since, long? From);
 

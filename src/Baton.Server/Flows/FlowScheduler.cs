@@ -87,7 +87,9 @@ internal sealed partial class FlowScheduler(
         // Read again under the lease: it may have changed since it was listed.
         var flow = await db.Set<FlowRecord>().AsNoTracking().SingleAsync(row => row.Namespace == ns && row.Name == name, cancel);
         var deleted = flow.DeletedAt is not null;
-        for (var revision = Math.Max(1, flow.ScheduledRevision); revision < flow.Revision + (deleted ? 1 : 0); revision++)
+        var first = Math.Max(1, flow.ScheduledRevision);
+        var stopped = time.GetUtcNow();
+        for (var revision = first; revision < flow.Revision + (deleted ? 1 : 0); revision++)
         {
             await StopAsync(WorkflowId(ns, name, revision), cancel);
         }
@@ -96,7 +98,10 @@ internal sealed partial class FlowScheduler(
             var current = await db.Set<FlowRevision>().AsNoTracking().SingleAsync(row => row.Namespace == ns && row.Name == name && row.Number == flow.Revision, cancel);
             if (current.HasSchedule)
             {
-                await StartAsync(current, cancel);
+                // From when it is in force, however late the schedule itself starts; in place of another, from when that one was stopped.
+                var replaces = await db.Set<FlowRevision>()
+                    .AnyAsync(row => row.Namespace == ns && row.Name == name && row.Number >= first && row.Number < current.Number && row.HasSchedule, cancel);
+                await StartAsync(current, replaces ? stopped : current.CreatedAt, cancel);
             }
         }
         await Of(db, flow)
@@ -105,10 +110,10 @@ internal sealed partial class FlowScheduler(
         await Of(db, flow).ExecuteUpdateAsync(set => set.SetProperty(row => row.ScheduleLease, (DateTimeOffset?)null), cancel);
     }
 
-    private async Task StartAsync(FlowRevision revision, CancellationToken cancel)
+    private async Task StartAsync(FlowRevision revision, DateTimeOffset since, CancellationToken cancel)
     {
         await attributes.EnsureAsync(cancel);
-        var start = new FlowScheduleStart { Definition = revision.Json, Lifecycle = settings.Flows.Lifecycle, Subscribe = host.Events.NeedsSubscriptions, Indexed = true };
+        var start = new FlowScheduleStart { Definition = revision.Json, Lifecycle = settings.Flows.Lifecycle, Subscribe = host.Events.NeedsSubscriptions, Indexed = true, Since = since };
         try
         {
             await client.StartWorkflowAsync((FlowScheduleWorkflow schedule) => schedule.RunAsync(start), new(WorkflowId(revision.Namespace, revision.Name, revision.Number), FlowWorkflow.TaskQueue)

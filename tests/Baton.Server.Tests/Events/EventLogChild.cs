@@ -22,7 +22,7 @@ internal sealed class EventLogChild : IDisposable
     public static EventLogChild Start(string file)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Baton.Server.Tests")) { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (var argument in (string[])["-explicit", "only", "-method", $"{typeof(EventLogChildProgram).FullName}.{nameof(EventLogChildProgram.Work_until_killed)}"])
+        foreach (var argument in (string[])["-noColor", "-explicit", "only", "-method", $"{typeof(EventLogChildProgram).FullName}.{nameof(EventLogChildProgram.Work_until_killed)}"])
         {
             start.ArgumentList.Add(argument);
         }
