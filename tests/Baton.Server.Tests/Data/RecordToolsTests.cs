@@ -32,7 +32,7 @@ public sealed class RecordToolsTests(PostgresServer postgres)
         var manifest = await DataTools.BackupAsync(server.DataFolder, backup, server.Time, default);
         await stop.CancelAsync();
         await writing;
-        Assert.Equal(["baton.db", "records.db"], manifest.Files.Select(file => file.Name));
+        Assert.Equal(["baton.db", "events.db", "records.db"], manifest.Files.Select(file => file.Name));
 
         // The copy itself is readable, and has what was there when it began.
         var copied = await DataTools.StatusAsync(new(), backup, default);
@@ -129,6 +129,7 @@ public sealed class RecordToolsTests(PostgresServer postgres)
         {
             await FillAsync(server, PerDay);
             await audit.WriteAsync(new(Caller.System("test"), "test.act", $"day/{day}"));
+            await ToldAsync(server);
             server.Time.Advance(TimeSpan.FromDays(1));
             Assert.NotNull(await sweeper.SweepAsync(default));
             foreach (var table in (await server.GetAsync("storage")).GetProperty("tables").EnumerateArray())
@@ -184,6 +185,17 @@ public sealed class RecordToolsTests(PostgresServer postgres)
 
         await LimitAsync(server, full: false);
         await FillAsync(server, 1);
+    }
+
+    /// <summary>Waits until all messages of tasks are told: those that are not keep their tasks.</summary>
+    private static async Task ToldAsync(TestServer server)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1), TimeProvider.System);
+        await using var db = server.Db();
+        while (await db.Set<TaskMessage>().AnyAsync(limit.Token))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, limit.Token);
+        }
     }
 
     private static async Task LimitAsync(TestServer server, bool full)
