@@ -16,17 +16,14 @@ internal static class EventIds
     public const int UnforeseenFailure = 1200;
     public const int GraphFieldFailed = 1210;
 
-    // Telemetry
-    public const int SpansDropped = 1800;
-    public const int SpansNotWritten = 1801;
-    public const int OpenWorkNotCounted = 1802;
-
     // Audit and Secrets
     public const int AuditBroken = 1500;
     public const int AuditPruned = 1501;
 
-    // Data
-    public const int RetentionFailed = 1900;
+    // Flows and Runs
+    public const int FlowWorkerStopped = 1600;
+    public const int SchedulesFailed = 1601;
+    public const int ScheduleStarted = 1602;
 
     // Tasks
     public const int TaskMessagesFailed = 1700;
@@ -34,10 +31,15 @@ internal static class EventIds
     public const int TaskRunGone = 1702;
     public const int TaskTimersFailed = 1703;
     public const int TaskWorkerStopped = 1704;
-    // Flows and Runs
-    public const int FlowWorkerStopped = 1600;
-    public const int SchedulesFailed = 1601;
-    public const int ScheduleStarted = 1602;
+
+    // Telemetry
+    public const int SpansDropped = 1800;
+    public const int SpansNotWritten = 1801;
+    public const int OpenWorkNotCounted = 1802;
+
+    // Data
+    public const int RetentionFailed = 1900;
+
     // Events
     public const int EventsTrimmed = 1950;
     public const int EventsNotTrimmed = 1951;

@@ -1,11 +1,11 @@
 using System.Text.RegularExpressions;
 using Baton.Flows.Durable;
+using Baton.Flows.Hosting;
 using Baton.Flows.Interpret;
 using Baton.Jq;
 using Baton.Server.Errors;
 using Baton.Server.Flows;
 using Baton.Server.Settings;
-using Baton.Flows.Hosting;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.Workflow.V1;
 using Temporalio.Client;

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Baton.Server.Settings;
 using Baton.Cli.Options;
 using Baton.Server.Errors;
+using Baton.Server.Settings;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Temporalio.Api.Enums.V1;
