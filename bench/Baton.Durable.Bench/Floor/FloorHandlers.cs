@@ -20,6 +20,7 @@ internal sealed class FloorHandlers
 
     private readonly ConcurrentDictionary<string, FloorRun> runs = new();
     private readonly ConcurrentDictionary<string, Channel<FloorRun>> queues = new();
+    private readonly ConcurrentDictionary<string, Channel<PollActivityTaskQueueResponse>> activityQueues = new();
 
     public Task<DescribeNamespaceResponse> DescribeNamespace(DescribeNamespaceRequest request, CallContext call) => Task.FromResult(new DescribeNamespaceResponse
     {
@@ -41,29 +42,21 @@ internal sealed class FloorHandlers
         return new GetWorkflowExecutionHistoryResponse { History = new History { Events = { end } } };
     }
 
-    public async Task<PollWorkflowTaskQueueResponse> PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest request, CallContext call)
+    public async Task<PollWorkflowTaskQueueResponse> PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest request, CallContext call) =>
+        (await Poll(Queue(request.TaskQueue.Name), call))?.StartTask() ?? new PollWorkflowTaskQueueResponse();
+
+    public Task<RespondWorkflowTaskCompletedResponse> RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest request, CallContext call)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken);
-        limit.CancelAfter(PollTime);
-        try
+        var response = Find(request.TaskToken, out _).CompleteTask(request, out var activities);
+        foreach (var (queue, activity) in activities)
         {
-            return (await Queue(request.TaskQueue.Name).Reader.ReadAsync(limit.Token)).StartTask();
+            ActivityQueue(queue).Writer.TryWrite(activity);
         }
-        catch (OperationCanceledException)
-        {
-            return new PollWorkflowTaskQueueResponse();
-        }
+        return Task.FromResult(response);
     }
 
-    public Task<RespondWorkflowTaskCompletedResponse> RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest request, CallContext call) =>
-        Task.FromResult(Find(request.TaskToken, out _).CompleteTask(request));
-
-    /// <summary>Activities are all handed out eagerly, so that a poll waits in vain.</summary>
-    public async Task<PollActivityTaskQueueResponse> PollActivityTaskQueue(PollActivityTaskQueueRequest request, CallContext call)
-    {
-        await Task.Delay(PollTime, TimeProvider.System, call.CancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return new PollActivityTaskQueueResponse();
-    }
+    public async Task<PollActivityTaskQueueResponse> PollActivityTaskQueue(PollActivityTaskQueueRequest request, CallContext call) =>
+        await Poll(ActivityQueue(request.TaskQueue.Name), call) ?? new PollActivityTaskQueueResponse();
 
     public Task<RespondActivityTaskCompletedResponse> RespondActivityTaskCompleted(RespondActivityTaskCompletedRequest request, CallContext call)
     {
@@ -78,9 +71,27 @@ internal sealed class FloorHandlers
 
     public Task<ShutdownWorkerResponse> ShutdownWorker(ShutdownWorkerRequest request, CallContext call) => Task.FromResult(new ShutdownWorkerResponse());
 
+    private static async Task<T?> Poll<T>(Channel<T> queue, CallContext call)
+        where T : class
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(call.CancellationToken);
+        limit.CancelAfter(PollTime);
+        try
+        {
+            return await queue.Reader.ReadAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
     private void Offer(FloorRun run) => Queue(run.Queue).Writer.TryWrite(run);
 
     private Channel<FloorRun> Queue(string name) => queues.GetOrAdd(name, static _ => Channel.CreateUnbounded<FloorRun>());
+
+    private Channel<PollActivityTaskQueueResponse> ActivityQueue(string name) =>
+        activityQueues.GetOrAdd(name, static _ => Channel.CreateUnbounded<PollActivityTaskQueueResponse>());
 
     private FloorRun Find(ByteString token, out long scheduledId)
     {

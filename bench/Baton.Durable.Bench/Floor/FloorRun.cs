@@ -17,7 +17,6 @@ internal sealed class FloorRun
     private readonly Lock gate = new();
     private readonly StartWorkflowExecutionRequest start;
     private readonly TaskCompletionSource<HistoryEvent> closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Dictionary<long, ScheduleActivityTaskCommandAttributes> activities = [];
     private readonly Timestamp now = Timestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow());
 
     // What the worker has not seen yet.
@@ -87,9 +86,12 @@ internal sealed class FloorRun
         }
     }
 
-    public RespondWorkflowTaskCompletedResponse CompleteTask(RespondWorkflowTaskCompletedRequest request)
+    /// <param name="activities">Tasks for pollers, by queue: what the worker had no slot to take in the same answer.</param>
+    public RespondWorkflowTaskCompletedResponse CompleteTask(
+        RespondWorkflowTaskCompletedRequest request, out List<(string Queue, PollActivityTaskQueueResponse Task)> activities)
     {
         var response = new RespondWorkflowTaskCompletedResponse();
+        activities = [];
         lock (gate)
         {
             previousStartedId = taskStartedId;
@@ -104,7 +106,7 @@ internal sealed class FloorRun
             });
             foreach (var command in request.Commands)
             {
-                Apply(command, completed, response);
+                Apply(command, completed, response, activities);
             }
         }
         return response;
@@ -114,7 +116,6 @@ internal sealed class FloorRun
     {
         lock (gate)
         {
-            activities.Remove(scheduledId);
             var started = Add(new HistoryEvent
             {
                 EventType = EventType.ActivityTaskStarted,
@@ -134,12 +135,22 @@ internal sealed class FloorRun
 
     private WorkflowExecution Execution => new() { WorkflowId = start.WorkflowId, RunId = RunId };
 
-    private void Apply(Command command, long taskCompletedId, RespondWorkflowTaskCompletedResponse response)
+    private void Apply(
+        Command command, long taskCompletedId, RespondWorkflowTaskCompletedResponse response, List<(string Queue, PollActivityTaskQueueResponse Task)> activities)
     {
         switch (command.CommandType)
         {
             case CommandType.ScheduleActivityTask:
-                response.ActivityTasks.Add(ScheduleActivity(command.ScheduleActivityTaskCommandAttributes, taskCompletedId));
+                var activity = command.ScheduleActivityTaskCommandAttributes;
+                var task = ScheduleActivity(activity, taskCompletedId);
+                if (activity.RequestEagerExecution)
+                {
+                    response.ActivityTasks.Add(task);
+                }
+                else
+                {
+                    activities.Add((activity.TaskQueue.Name, task));
+                }
                 break;
             case CommandType.RecordMarker:
                 var marker = new MarkerRecordedEventAttributes
@@ -166,13 +177,8 @@ internal sealed class FloorRun
         }
     }
 
-    /// <summary>The activity goes to the worker in the same answer (eager execution), as Baton does it.</summary>
     private PollActivityTaskQueueResponse ScheduleActivity(ScheduleActivityTaskCommandAttributes activity, long taskCompletedId)
     {
-        if (!activity.RequestEagerExecution)
-        {
-            throw new NotSupportedException("The SDK did not ask for eager execution of an activity, and the floor has no other.");
-        }
         var scheduled = Add(new HistoryEvent
         {
             EventType = EventType.ActivityTaskScheduled,
@@ -186,7 +192,6 @@ internal sealed class FloorRun
                 WorkflowTaskCompletedEventId = taskCompletedId,
             },
         });
-        activities.Add(scheduled, activity);
         return new PollActivityTaskQueueResponse
         {
             TaskToken = Token(scheduled),
