@@ -427,7 +427,7 @@ internal sealed class EngineCore
 
         collected.Clear();
         entity.CollectTasks(lastNow, collected);
-        byte[] dispatch = collected.Count switch
+        var dispatch = collected.Count switch
         {
             0 => [],
             > DispatchLimit => loadAtStart,

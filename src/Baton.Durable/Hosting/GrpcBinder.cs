@@ -49,7 +49,7 @@ internal sealed class GrpcBinder<TService>(TService service, CallPipeline pipeli
         var grpcMethod = new Method<TRequest, TResponse>(MethodType.Unary, service.Service.FullName, method.Name,
             ProtoMarshaller<TRequest>.Instance, ProtoMarshaller<TResponse>.Instance);
         var handler = Find<TRequest, TResponse>(method.Name);
-        UnaryServerMethod<TService, TRequest, TResponse> invoker = handler is null
+        var invoker = handler is null
             ? (_, _, _) => throw ServiceErrors.Unimplemented(method.Name)
             : pipeline.Wrap<TService, TRequest, TResponse>(method, handler);
         context.AddUnaryMethod(grpcMethod, [], invoker);

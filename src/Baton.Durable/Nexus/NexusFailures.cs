@@ -1,11 +1,11 @@
+using Baton.Durable.State;
 using Google.Protobuf;
 using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.Failure.V1;
 using Temporalio.Api.Nexus.V1;
-using Baton.Durable.State;
-using NexusFailure = Temporalio.Api.Nexus.V1.Failure;
 using Failure = Temporalio.Api.Failure.V1.Failure;
+using NexusFailure = Temporalio.Api.Nexus.V1.Failure;
 
 namespace Baton.Durable.Nexus;
 

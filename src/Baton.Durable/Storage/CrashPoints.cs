@@ -32,7 +32,9 @@ internal static class CrashPoints
     public static void Hit(string name)
     {
         if (Armed is not null && Armed.Fires(name))
+        {
             Die();
+        }
     }
 
     /// <summary>
@@ -42,7 +44,9 @@ internal static class CrashPoints
     public static void HitSoon(string name)
     {
         if (Armed is not null && Armed.Fires(name))
+        {
             new Thread(Die) { IsBackground = true, Priority = ThreadPriority.Highest }.Start();
+        }
     }
 
     private static void Die()
@@ -55,17 +59,23 @@ internal static class CrashPoints
 
     private sealed class ArmedPoint(string name, long pass)
     {
-        private long _passed;
+        private long passed;
 
-        public bool Fires(string point) => point == name && Interlocked.Increment(ref _passed) == pass;
+        public bool Fires(string point) => point == name && Interlocked.Increment(ref passed) == pass;
 
         public static ArmedPoint? Parse(string? text)
         {
             if (string.IsNullOrEmpty(text))
+            {
                 return null;
-            int colon = text.LastIndexOf(':');
-            if (colon <= 0 || !long.TryParse(text.AsSpan(colon + 1), out long pass) || pass < 1)
+            }
+
+            var colon = text.LastIndexOf(':');
+            if (colon <= 0 || !long.TryParse(text.AsSpan(colon + 1), out var pass) || pass < 1)
+            {
                 throw new FormatException($"{Variable} must be 'name:n' with n of 1 or more, for example '{BeforeCommit}:3', but is '{text}'.");
+            }
+
             return new ArmedPoint(text[..colon], pass);
         }
     }

@@ -14,19 +14,25 @@ internal static class StatusNames
     public static long? NumberOf(EntityKind kind, string name)
     {
         if (EnumOf(kind) is not { } names)
+        {
             return null;
-        string prefix = kind switch
+        }
+
+        var prefix = kind switch
         {
             EntityKind.Activity => "ACTIVITY_EXECUTION_STATUS_",
             EntityKind.NexusOperation => "NEXUS_OPERATION_EXECUTION_STATUS_",
             _ => "WORKFLOW_EXECUTION_STATUS_",
         };
-        bool screaming = name.StartsWith(prefix, StringComparison.Ordinal);
-        string plain = screaming ? name[prefix.Length..].Replace("_", "", StringComparison.Ordinal) : name;
+        var screaming = name.StartsWith(prefix, StringComparison.Ordinal);
+        var plain = screaming ? name[prefix.Length..].Replace("_", "", StringComparison.Ordinal) : name;
         // A number in quotes is no name, though Enum.Parse would take it.
         if (plain.Length == 0 || !char.IsAsciiLetter(plain[0]) || plain.Contains(','))
+        {
             return null;
-        return Enum.TryParse(names, plain, ignoreCase: screaming, out object? value) && Enum.IsDefined(names, value) ? (int)value : null;
+        }
+
+        return Enum.TryParse(names, plain, ignoreCase: screaming, out var value) && Enum.IsDefined(names, value) ? (int)value : null;
     }
 
     public static bool IsDefined(EntityKind kind, long status) => EnumOf(kind) is { } names && status is >= 0 and <= int.MaxValue && Enum.IsDefined(names, (int)status);

@@ -17,10 +17,12 @@ internal static class StoredOrder
     public static string? AfterPrefix(string prefix)
     {
         int[] runes = [.. prefix.EnumerateRunes().Select(rune => rune.Value)];
-        for (int last = runes.Length - 1; last >= 0; last--)
+        for (var last = runes.Length - 1; last >= 0; last--)
         {
             if (runes[last] == 0x10FFFF)
+            {
                 continue;
+            }
             // Surrogates are no characters: the one after U+D7FF is U+E000.
             runes[last] = runes[last] == 0xD7FF ? 0xE000 : runes[last] + 1;
             return string.Concat(runes.Take(last + 1).Select(char.ConvertFromUtf32));
@@ -31,11 +33,13 @@ internal static class StoredOrder
     // UTF-16 and UTF-8 differ in one place: code points beyond U+FFFF, written with surrogates, come after U+E000 to U+FFFF.
     private static int CompareText(string left, string right)
     {
-        int common = Math.Min(left.Length, right.Length);
-        for (int i = 0; i < common; i++)
+        var common = Math.Min(left.Length, right.Length);
+        for (var i = 0; i < common; i++)
         {
             if (left[i] != right[i])
+            {
                 return Rank(left[i]).CompareTo(Rank(right[i]));
+            }
         }
         return left.Length.CompareTo(right.Length);
     }

@@ -6,12 +6,15 @@ internal static class TextWords
     public static IReadOnlyCollection<string> Of(string text)
     {
         var words = new HashSet<string>(StringComparer.Ordinal);
-        int start = -1;
-        for (int i = 0; i <= text.Length; i++)
+        var start = -1;
+        for (var i = 0; i <= text.Length; i++)
         {
-            bool inWord = i < text.Length && (char.IsLetterOrDigit(text[i]) || char.IsSurrogate(text[i]));
+            var inWord = i < text.Length && (char.IsLetterOrDigit(text[i]) || char.IsSurrogate(text[i]));
             if (inWord && start < 0)
+            {
                 start = i;
+            }
+
             if (!inWord && start >= 0)
             {
                 words.Add(text[start..i].ToLowerInvariant());

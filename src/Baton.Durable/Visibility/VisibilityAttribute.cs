@@ -12,7 +12,7 @@ namespace Baton.Durable.Visibility;
 /// </remarks>
 internal sealed class VisibilityAttribute
 {
-    private readonly Func<VisibilityRecord, object?>? _read;
+    private readonly Func<VisibilityRecord, object?>? read;
 
     private VisibilityAttribute(string name, AttributeType type, string? column, bool nullable, Func<VisibilityRecord, object?>? read)
     {
@@ -20,7 +20,7 @@ internal sealed class VisibilityAttribute
         Type = type;
         Column = column;
         Nullable = nullable;
-        _read = read;
+        this.read = read;
     }
 
     public string Name { get; }
@@ -52,14 +52,17 @@ internal sealed class VisibilityAttribute
     /// <summary>The record's value in stored form, null when it has none. For scalar attributes.</summary>
     public object? Read(VisibilityRecord record)
     {
-        if (_read is not null)
-            return _read(record);
-        return record.Attributes.TryGetValue(Name, out AttributeValue value) && value.Type == Type ? ToStored(value) : null;
+        if (read is not null)
+        {
+            return read(record);
+        }
+
+        return record.Attributes.TryGetValue(Name, out var value) && value.Type == Type ? ToStored(value) : null;
     }
 
     /// <summary>The record's values in stored form: the words of a text, the items of a list. Empty when it has none.</summary>
     public IEnumerable<string> ReadMany(VisibilityRecord record) =>
-        record.Attributes.TryGetValue(Name, out AttributeValue value) && value.Type == Type ? ToStoredMany(value) : [];
+        record.Attributes.TryGetValue(Name, out var value) && value.Type == Type ? ToStoredMany(value) : [];
 
     /// <summary>Stored form of a scalar. Null for a double that is no number: it equals nothing and has no order.</summary>
     public static object? ToStored(AttributeValue value) => value.Value switch
@@ -84,9 +87,15 @@ internal sealed class VisibilityAttribute
     public AttributeValue? FromStored(object? stored, EntityKind kind)
     {
         if (stored is null)
+        {
             return null;
+        }
+
         if (Name == ExecutionStatus)
+        {
             return new AttributeValue(AttributeType.Keyword, StatusNames.NameOf(kind, (long)stored));
+        }
+
         return new AttributeValue(Type, Type switch
         {
             AttributeType.Bool => (long)stored != 0,
@@ -155,12 +164,21 @@ internal sealed class VisibilityAttribute
     public static VisibilityAttribute? Find(string name, EntityKind kind, IReadOnlyDictionary<string, AttributeType> customAttributes)
     {
         const string Prefix = "Temporal";
-        if (System.TryGetValue(name, out VisibilityAttribute? attribute))
+        if (System.TryGetValue(name, out var attribute))
+        {
             return attribute;
-        if (customAttributes.TryGetValue(name, out AttributeType type))
+        }
+
+        if (customAttributes.TryGetValue(name, out var type))
+        {
             return Named(name, type);
-        if (Aliases.TryGetValue((kind, name), out string? alias))
+        }
+
+        if (Aliases.TryGetValue((kind, name), out var alias))
+        {
             return System[alias];
+        }
+
         return name == Prefix + "BuildIds" ? System["BuildIds"] : System.GetValueOrDefault(Prefix + name);
     }
 

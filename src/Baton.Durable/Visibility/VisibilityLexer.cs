@@ -25,7 +25,7 @@ internal readonly record struct QueryToken(QueryTokenKind Kind, string Text, int
 /// <summary>Cuts a query into tokens. Strings are in single or double quotes; a quote in one is doubled or has a backslash before it.</summary>
 internal sealed class VisibilityLexer(string text)
 {
-    private int _at;
+    private int at;
 
     public List<QueryToken> ReadAll()
     {
@@ -40,35 +40,52 @@ internal sealed class VisibilityLexer(string text)
 
     private QueryToken Next()
     {
-        while (_at < text.Length && char.IsWhiteSpace(text[_at]))
-            _at++;
-        int start = _at;
+        while (at < text.Length && char.IsWhiteSpace(text[at]))
+        {
+            at++;
+        }
+
+        var start = at;
         if (start == text.Length)
+        {
             return new QueryToken(QueryTokenKind.End, "", start + 1);
-        char c = text[start];
+        }
+
+        var c = text[start];
         if (c is '\'' or '"' or '`')
+        {
             return new QueryToken(c == '`' ? QueryTokenKind.QuotedName : QueryTokenKind.String, ReadQuoted(c), start + 1);
+        }
+
         if (char.IsLetter(c) || c == '_')
+        {
             return ReadWhile(QueryTokenKind.Name, IsNamePart);
+        }
         // A sign belongs to the number: the language has no arithmetic.
         if (char.IsAsciiDigit(c) || (c is '-' or '+' or '.' && start + 1 < text.Length && (char.IsAsciiDigit(text[start + 1]) || text[start + 1] == '.')))
+        {
             return ReadWhile(QueryTokenKind.Number, IsNumberPart);
-        int length = text.AsSpan(start) switch
+        }
+
+        var length = text.AsSpan(start) switch
         {
             ['<', '=', ..] or ['>', '=', ..] or ['!', '=', ..] or ['<', '>', ..] => 2,
             ['=', ..] or ['<', ..] or ['>', ..] or ['(', ..] or [')', ..] or [',', ..] => 1,
             _ => throw new VisibilityQueryException($"invalid query: malformed SQL query: unexpected character '{c}' at position {start + 1}"),
         };
-        _at += length;
+        at += length;
         return new QueryToken(QueryTokenKind.Symbol, text.Substring(start, length), start + 1);
     }
 
     private QueryToken ReadWhile(QueryTokenKind kind, Func<int, bool> isPart)
     {
-        int start = _at++;
-        while (_at < text.Length && isPart(_at))
-            _at++;
-        return new QueryToken(kind, text[start.._at], start + 1);
+        var start = at++;
+        while (at < text.Length && isPart(at))
+        {
+            at++;
+        }
+
+        return new QueryToken(kind, text[start..at], start + 1);
     }
 
     private bool IsNamePart(int at) => char.IsLetterOrDigit(text[at]) || text[at] is '_' or '-' or '.' or '$';
@@ -77,22 +94,28 @@ internal sealed class VisibilityLexer(string text)
 
     private string ReadQuoted(char quote)
     {
-        int start = _at++;
+        var start = at++;
         var content = new StringBuilder();
-        while (_at < text.Length)
+        while (at < text.Length)
         {
-            char c = text[_at++];
+            var c = text[at++];
             if (c == quote)
             {
-                if (_at == text.Length || text[_at] != quote)
+                if (at == text.Length || text[at] != quote)
+                {
                     return content.ToString();
-                _at++;
+                }
+
+                at++;
             }
             else if (c == '\\' && quote != '`')
             {
-                if (_at == text.Length)
+                if (at == text.Length)
+                {
                     break;
-                c = text[_at++] switch { 'n' => '\n', 't' => '\t', 'r' => '\r', '0' => '\0', var other => other };
+                }
+
+                c = text[at++] switch { 'n' => '\n', 't' => '\t', 'r' => '\r', '0' => '\0', var other => other };
             }
             content.Append(c);
         }

@@ -10,11 +10,16 @@ internal static partial class VisibilityLiteral
     /// <summary>Null when the literal is no value of that type.</summary>
     public static object? ToStored(QueryToken literal, VisibilityAttribute attribute, EntityKind kind)
     {
-        bool isText = literal.Kind == QueryTokenKind.String;
+        var isText = literal.Kind == QueryTokenKind.String;
         if (attribute.Name == VisibilityAttribute.ExecutionStatus)
+        {
             return isText ? StatusNames.NumberOf(kind, literal.Text) : ParseInteger(literal) is long number && StatusNames.IsDefined(kind, number) ? number : null;
+        }
+
         if (attribute.Name == VisibilityAttribute.ExecutionDuration)
+        {
             return isText ? ParseDuration(literal.Text) : ParseInteger(literal);
+        }
         // A fraction is a fair bound for whole numbers too; StoredOrder compares the two.
         return attribute.Type switch
         {
@@ -41,16 +46,16 @@ internal static partial class VisibilityLiteral
     };
 
     private static object? ParseInteger(QueryToken literal) =>
-        literal.Kind == QueryTokenKind.Number && long.TryParse(literal.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : null;
+        literal.Kind == QueryTokenKind.Number && long.TryParse(literal.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static object? ParseReal(QueryToken literal) =>
-        literal.Kind == QueryTokenKind.Number && double.TryParse(literal.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? number : null;
+        literal.Kind == QueryTokenKind.Number && double.TryParse(literal.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null;
 
     // 5.0 and 1e3 are whole, and equal to 5 and 1000.
     private static object? Whole(object? number) => number is double real && double.IsInteger(real) && Math.Abs(real) < 9e18 ? (long)real : number;
 
     private static object? ParseBool(QueryToken literal) =>
-        literal.Kind != QueryTokenKind.Number && bool.TryParse(literal.Text, out bool flag) ? flag ? 1L : 0L : null;
+        literal.Kind != QueryTokenKind.Number && bool.TryParse(literal.Text, out var flag) ? flag ? 1L : 0L : null;
 
     private static object? ParseUnixNanoseconds(QueryToken literal) =>
         ParseInteger(literal) is long nanoseconds ? DateTime.UnixEpoch.Ticks + (long)Math.Floor(nanoseconds / 100m) : null;
@@ -58,27 +63,39 @@ internal static partial class VisibilityLiteral
     // RFC 3339 with up to nine digits of a second; ticks hold seven.
     private static object? ParseTime(string text)
     {
-        Match match = Rfc3339().Match(text);
+        var match = Rfc3339().Match(text);
         if (!match.Success)
+        {
             return null;
-        string fraction = match.Groups["fraction"].Value;
-        string seven = $"{match.Groups["time"].Value}.{fraction[..Math.Min(7, fraction.Length)].PadRight(7, '0')}{match.Groups["zone"].Value}";
-        return DateTimeOffset.TryParseExact(seven, "yyyy-MM-dd'T'HH:mm:ss.fffffffK", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset time) ? time.UtcTicks : null;
+        }
+
+        var fraction = match.Groups["fraction"].Value;
+        var seven = $"{match.Groups["time"].Value}.{fraction[..Math.Min(7, fraction.Length)].PadRight(7, '0')}{match.Groups["zone"].Value}";
+        return DateTimeOffset.TryParseExact(seven, "yyyy-MM-dd'T'HH:mm:ss.fffffffK", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time.UtcTicks : null;
     }
 
     /// <summary>Nanoseconds: of Go's duration format (with days as well), of hours:minutes:seconds, or as they stand.</summary>
     private static object? ParseDuration(string text)
     {
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long plain))
-            return plain;
-        if (ClockDuration().Match(text) is { Success: true } clock)
-            return (Whole(clock, "hours") * 3600 + Whole(clock, "minutes") * 60 + Whole(clock, "seconds")) * 1_000_000_000L;
-        if (UnitDuration().Match(text) is not { Success: true } units)
-            return null;
-        decimal nanoseconds = 0;
-        for (int i = 0; i < units.Groups["amount"].Captures.Count; i++)
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var plain))
         {
-            decimal unit = units.Groups["unit"].Captures[i].Value switch
+            return plain;
+        }
+
+        if (ClockDuration().Match(text) is { Success: true } clock)
+        {
+            return (Whole(clock, "hours") * 3600 + Whole(clock, "minutes") * 60 + Whole(clock, "seconds")) * 1_000_000_000L;
+        }
+
+        if (UnitDuration().Match(text) is not { Success: true } units)
+        {
+            return null;
+        }
+
+        decimal nanoseconds = 0;
+        for (var i = 0; i < units.Groups["amount"].Captures.Count; i++)
+        {
+            var unit = units.Groups["unit"].Captures[i].Value switch
             {
                 "d" => 86_400e9m,
                 "h" => 3_600e9m,
@@ -90,7 +107,9 @@ internal static partial class VisibilityLiteral
             };
             nanoseconds += decimal.Parse(units.Groups["amount"].Captures[i].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * unit;
             if (nanoseconds > long.MaxValue)
+            {
                 return null;
+            }
         }
         return units.Groups["sign"].Value == "-" ? -(long)nanoseconds : (long)nanoseconds;
 

@@ -25,12 +25,12 @@ internal sealed class VisibilityOrdering : IComparer<VisibilityRecord>
         new(VisibilityAttribute.OfSystem("StartTime"), Descending: true),
     ];
 
-    private readonly byte[] _scope;
+    private readonly byte[] scope;
 
     public VisibilityOrdering(EntityKind kind, string namespaceId, VisibilityQuery query)
     {
         Terms = query.OrderBy.Count > 0 ? query.OrderBy : DefaultOrder;
-        _scope = Encoding.UTF8.GetBytes($"{(int)kind}\n{namespaceId}\n{string.Join('\n', Terms.Select(term => $"{term.Attribute.StoredName} {term.Descending}"))}\n");
+        scope = Encoding.UTF8.GetBytes($"{(int)kind}\n{namespaceId}\n{string.Join('\n', Terms.Select(term => $"{term.Attribute.StoredName} {term.Descending}"))}\n");
     }
 
     /// <summary>Attributes from the most to the least significant. The run key comes after them.</summary>
@@ -47,7 +47,7 @@ internal sealed class VisibilityOrdering : IComparer<VisibilityRecord>
     {
         var stored = new ListPosition();
         stored.Values.AddRange(Values(record).Append(record.RunKey).Select(Pack));
-        byte[] message = stored.ToByteArray();
+        var message = stored.ToByteArray();
         return (byte[])[.. Check(message), .. message];
     }
 
@@ -56,7 +56,10 @@ internal sealed class VisibilityOrdering : IComparer<VisibilityRecord>
     public Position? Read(ReadOnlyMemory<byte> opaque)
     {
         if (opaque.IsEmpty)
+        {
             return null;
+        }
+
         if (opaque.Length > CheckBytes && Check(opaque.Span[CheckBytes..]).AsSpan().SequenceEqual(opaque.Span[..CheckBytes]))
         {
             object?[] values = [.. ListPosition.Parser.ParseFrom(opaque.Span[CheckBytes..]).Values.Select(Unpack)];
@@ -69,9 +72,9 @@ internal sealed class VisibilityOrdering : IComparer<VisibilityRecord>
 
     private int CompareTo(VisibilityRecord record, long runKey, IReadOnlyList<object?> values)
     {
-        for (int i = 0; i < Terms.Count; i++)
+        for (var i = 0; i < Terms.Count; i++)
         {
-            int order = (Terms[i].Attribute.Read(record), values[i]) switch
+            var order = (Terms[i].Attribute.Read(record), values[i]) switch
             {
                 (null, null) => 0,
                 (null, _) => 1,
@@ -79,13 +82,15 @@ internal sealed class VisibilityOrdering : IComparer<VisibilityRecord>
                 ({ } left, { } right) => StoredOrder.Compare(left, right),
             };
             if (order != 0)
+            {
                 return Terms[i].Descending ? -order : order;
+            }
         }
         return RunKeyDescending ? runKey.CompareTo(record.RunKey) : record.RunKey.CompareTo(runKey);
     }
 
     // No secret is guarded here: whoever forges a position can only ask for records that the query would give anyway.
-    private byte[] Check(ReadOnlySpan<byte> message) => SHA256.HashData([.. _scope, .. message])[..CheckBytes];
+    private byte[] Check(ReadOnlySpan<byte> message) => SHA256.HashData([.. scope, .. message])[..CheckBytes];
 
     private static PositionValue Pack(object? value) => value switch
     {

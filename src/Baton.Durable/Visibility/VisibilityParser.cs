@@ -30,68 +30,90 @@ internal sealed class VisibilityParser
     /// <summary>Values in a query, those in lists included. SQLite takes 32,766 parameters.</summary>
     public const int MaxValues = 10_000;
 
-    private readonly List<QueryToken> _tokens;
-    private readonly IReadOnlyDictionary<string, AttributeType> _customAttributes;
-    private readonly EntityKind _kind;
-    private int _at;
-    private int _depth;
-    private int _predicates;
-    private int _values;
+    private readonly List<QueryToken> tokens;
+    private readonly IReadOnlyDictionary<string, AttributeType> customAttributes;
+    private readonly EntityKind kind;
+    private int at;
+    private int depth;
+    private int predicates;
+    private int values;
 
     public VisibilityParser(string text, IReadOnlyDictionary<string, AttributeType> customAttributes, EntityKind kind)
     {
         if (text.Length > MaxLength)
+        {
             throw NotSupported($"a query of {text.Length} characters, the most is {MaxLength}");
-        _tokens = new VisibilityLexer(text).ReadAll();
-        _customAttributes = customAttributes;
-        _kind = kind;
+        }
+
+        tokens = new VisibilityLexer(text).ReadAll();
+        this.customAttributes = customAttributes;
+        this.kind = kind;
     }
 
-    private QueryToken Current => _tokens[_at];
+    private QueryToken Current => tokens[at];
 
     public VisibilityQuery Parse()
     {
-        VisibilityFilter? filter = IsClause() || Current.Kind == QueryTokenKind.End ? null : ParseOr();
+        var filter = IsClause() || Current.Kind == QueryTokenKind.End ? null : ParseOr();
         List<VisibilityOrder> orderBy = [];
         List<VisibilityAttribute> groupBy = [];
         while (IsClause())
         {
-            bool order = Take("ORDER");
+            var order = Take("ORDER");
             if (!order)
+            {
                 Expect("GROUP");
+            }
+
             Expect("BY");
             if (order ? orderBy.Count > 0 : groupBy.Count > 0)
-                throw NotSupported($"a second {(order ? "ORDER BY" : "GROUP BY")} clause at position {_tokens[_at - 2].Position}");
+            {
+                throw NotSupported($"a second {(order ? "ORDER BY" : "GROUP BY")} clause at position {tokens[at - 2].Position}");
+            }
+
             do
             {
-                VisibilityAttribute attribute = ParseSortable(order ? "ORDER BY" : "GROUP BY");
+                var attribute = ParseSortable(order ? "ORDER BY" : "GROUP BY");
                 if (order)
+                {
                     orderBy.Add(new VisibilityOrder(attribute, ParseDescending()));
+                }
                 else
+                {
                     groupBy.Add(attribute);
+                }
             }
             while (Take(","));
         }
         if (Current.Kind != QueryTokenKind.End)
+        {
             throw Malformed(Current, "expected AND, OR, ORDER BY, GROUP BY or the end of the query");
+        }
+
         return new VisibilityQuery(filter, orderBy, groupBy);
     }
 
     private bool ParseDescending()
     {
-        bool descending = Take("DESC");
+        var descending = Take("DESC");
         if (!descending)
+        {
             Take("ASC");
+        }
+
         return descending;
     }
 
-    private bool IsClause() => (Current.Is("ORDER") || Current.Is("GROUP")) && _tokens[_at + 1].Is("BY");
+    private bool IsClause() => (Current.Is("ORDER") || Current.Is("GROUP")) && tokens[at + 1].Is("BY");
 
     private VisibilityFilter ParseOr()
     {
         List<VisibilityFilter> operands = [ParseAnd()];
         while (Take("OR"))
+        {
             operands.Add(ParseAnd());
+        }
+
         return operands.Count == 1 ? operands[0] : new OrFilter(operands);
     }
 
@@ -99,14 +121,20 @@ internal sealed class VisibilityParser
     {
         List<VisibilityFilter> operands = [ParseNot()];
         while (Take("AND"))
+        {
             operands.Add(ParseNot());
+        }
+
         return operands.Count == 1 ? operands[0] : new AndFilter(operands);
     }
 
     private VisibilityFilter ParseNot()
     {
-        if (++_depth > MaxDepth)
+        if (++depth > MaxDepth)
+        {
             throw NotSupported($"more than {MaxDepth} levels of nesting at position {Current.Position}");
+        }
+
         VisibilityFilter filter;
         if (Take("NOT"))
         {
@@ -121,43 +149,55 @@ internal sealed class VisibilityParser
         {
             filter = ParsePredicate();
         }
-        _depth--;
+        depth--;
         return filter;
     }
 
     private VisibilityFilter ParsePredicate()
     {
-        if (++_predicates > MaxPredicates)
+        if (++predicates > MaxPredicates)
+        {
             throw NotSupported($"more than {MaxPredicates} conditions at position {Current.Position}");
-        VisibilityAttribute attribute = ParseAttribute();
-        QueryToken operation = Current;
+        }
+
+        var attribute = ParseAttribute();
+        var operation = Current;
         if (Take("IS"))
         {
-            bool isNot = Take("NOT");
+            var isNot = Take("NOT");
             Expect("NULL");
             return new NullFilter(attribute, isNot);
         }
         if (Take("=") || Take("!=") || Take("<>"))
+        {
             return Member(attribute, [ParseValue(attribute)], negated: operation.Text != "=");
+        }
+
         if (CompareOperatorOf(operation) is { } comparison)
         {
-            _at++;
+            at++;
             CheckOrdered(attribute, operation);
             return new CompareFilter(attribute, comparison, ParseValue(attribute));
         }
-        bool negated = Take("NOT");
+        var negated = Take("NOT");
         operation = Current;
         if (Take("IN"))
+        {
             return ParseIn(attribute, negated);
+        }
+
         if (Take("BETWEEN"))
         {
             CheckOrdered(attribute, operation);
-            object low = ParseValue(attribute);
+            var low = ParseValue(attribute);
             Expect("AND");
             return new BetweenFilter(attribute, low, ParseValue(attribute), negated);
         }
         if (Take("STARTS_WITH"))
+        {
             return ParsePrefix(attribute, operation, negated);
+        }
+
         throw Malformed(operation, $"expected an operator after {attribute.Name}: =, !=, <, <=, >, >=, [NOT] IN, [NOT] BETWEEN, [NOT] STARTS_WITH, IS [NOT] NULL");
     }
 
@@ -177,10 +217,15 @@ internal sealed class VisibilityParser
     private VisibilityFilter ParsePrefix(VisibilityAttribute attribute, QueryToken operation, bool negated)
     {
         if (attribute.Type != AttributeType.Keyword || attribute.Name == VisibilityAttribute.ExecutionStatus)
+        {
             throw NotSupported($"operator STARTS_WITH at position {operation.Position} for {Describe(attribute)}");
+        }
+
         var prefix = (string)ParseValue(attribute);
         if (prefix.Length > 0)
+        {
             return new PrefixFilter(attribute, prefix, negated);
+        }
         // Each text begins with nothing, and none sorts below it.
         return new CompareFilter(attribute, negated ? CompareOperator.Less : CompareOperator.GreaterOrEqual, prefix);
     }
@@ -190,42 +235,59 @@ internal sealed class VisibilityParser
 
     private object ParseValue(VisibilityAttribute attribute)
     {
-        if (++_values > MaxValues)
+        if (++values > MaxValues)
+        {
             throw NotSupported($"more than {MaxValues} values at position {Current.Position}");
-        QueryToken token = Current;
-        bool isValue = token.Kind is QueryTokenKind.String or QueryTokenKind.Number || token.Is("true") || token.Is("false");
+        }
+
+        var token = Current;
+        var isValue = token.Kind is QueryTokenKind.String or QueryTokenKind.Number || token.Is("true") || token.Is("false");
         if (!isValue && token.Kind is QueryTokenKind.Name or QueryTokenKind.QuotedName)
+        {
             throw NotSupported($"column name '{Shorten(token.Text)}' at position {token.Position} as a value {(token.Is("NULL") ? "(write IS NULL or IS NOT NULL)" : "(text is written in quotes)")}");
+        }
+
         if (!isValue)
+        {
             throw Malformed(token, "expected a value: a number, true, false, or text in quotes");
-        _at++;
-        return VisibilityLiteral.ToStored(token, attribute, _kind)
-            ?? throw Invalid($"'{Shorten(token.Text)}' at position {token.Position} is no value for {Describe(attribute)}: expected {VisibilityLiteral.Expected(attribute, _kind)}");
+        }
+
+        at++;
+        return VisibilityLiteral.ToStored(token, attribute, kind)
+            ?? throw Invalid($"'{Shorten(token.Text)}' at position {token.Position} is no value for {Describe(attribute)}: expected {VisibilityLiteral.Expected(attribute, kind)}");
     }
 
     private VisibilityAttribute ParseAttribute()
     {
-        QueryToken token = Current;
+        var token = Current;
         if (token.Kind == QueryTokenKind.String)
+        {
             throw Invalid($"'{Shorten(token.Text)}' at position {token.Position} must be a column name: names are written plain or in backticks");
+        }
+
         if (token.Kind is not (QueryTokenKind.Name or QueryTokenKind.QuotedName))
+        {
             throw Malformed(token, "expected the name of a search attribute");
-        _at++;
-        return VisibilityAttribute.Find(token.Text, _kind, _customAttributes)
+        }
+
+        at++;
+        return VisibilityAttribute.Find(token.Text, kind, customAttributes)
             ?? throw new VisibilityQueryException($"invalid query: invalid search attribute: {Shorten(token.Text)} at position {token.Position}");
     }
 
     private VisibilityAttribute ParseSortable(string clause)
     {
-        QueryToken token = Current;
-        VisibilityAttribute attribute = ParseAttribute();
+        var token = Current;
+        var attribute = ParseAttribute();
         return attribute.IsScalar ? attribute : throw NotSupported($"{clause} at position {token.Position} by {Describe(attribute)}");
     }
 
     private static void CheckOrdered(VisibilityAttribute attribute, QueryToken operation)
     {
         if (!attribute.IsScalar || attribute.Type == AttributeType.Bool || attribute.Name == VisibilityAttribute.ExecutionStatus)
+        {
             throw NotSupported($"operator {operation.Text.ToUpperInvariant()} at position {operation.Position} for {Describe(attribute)}");
+        }
     }
 
     private static VisibilityFilter Negate(VisibilityFilter filter) => filter switch
@@ -260,15 +322,20 @@ internal sealed class VisibilityParser
     private bool Take(string word)
     {
         if (!Current.Is(word))
+        {
             return false;
-        _at++;
+        }
+
+        at++;
         return true;
     }
 
     private void Expect(string word)
     {
         if (!Take(word))
+        {
             throw Malformed(Current, $"expected {word}");
+        }
     }
 
     private static string Describe(VisibilityAttribute attribute) => $"search attribute '{attribute.Name}' of type {attribute.Type}";

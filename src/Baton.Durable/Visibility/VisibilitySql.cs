@@ -9,13 +9,13 @@ namespace Baton.Durable.Visibility;
 /// </summary>
 internal sealed class VisibilitySql
 {
-    private readonly StringBuilder _sql = new();
-    private readonly Func<string, long?> _attributeNumber;
+    private readonly StringBuilder text = new();
+    private readonly Func<string, long?> attributeNumber;
 
     /// <param name="attributeNumber">Number of an attribute's stored name in <c>visibility_values</c>, null when no record has it.</param>
-    public VisibilitySql(Func<string, long?> attributeNumber) => _attributeNumber = attributeNumber;
+    public VisibilitySql(Func<string, long?> attributeNumber) => this.attributeNumber = attributeNumber;
 
-    public string Text => _sql.ToString();
+    public string Text => text.ToString();
 
     /// <summary>Values in stored form, in the order of the question marks.</summary>
     public List<object> Parameters { get; } = [];
@@ -25,7 +25,10 @@ internal sealed class VisibilitySql
         var sql = new VisibilitySql(attributeNumber);
         sql.Append($"SELECT {columns}").AppendWhere(ns, kind, query.Filter);
         if (after is not null)
+        {
             sql.Append(" AND ").AppendAfter(ordering, after);
+        }
+
         sql.Append(" ORDER BY ").AppendOrder(ordering).Append(" LIMIT ").Parameter((long)limit);
         return sql;
     }
@@ -37,8 +40,11 @@ internal sealed class VisibilitySql
     {
         var sql = new VisibilitySql(attributeNumber);
         sql.Append("SELECT count(*)");
-        foreach (VisibilityAttribute attribute in query.GroupBy)
+        foreach (var attribute in query.GroupBy)
+        {
             sql.Append(", ").AppendValue(attribute);
+        }
+
         sql.AppendWhere(ns, kind, query.Filter).Append(" GROUP BY ");
         // By the number of the column: the expression of a search attribute has parameters, and two of the same text are two expressions.
         return sql.Append(string.Join(", ", Enumerable.Range(2, query.GroupBy.Count)));
@@ -46,7 +52,7 @@ internal sealed class VisibilitySql
 
     private VisibilitySql Append(string sql)
     {
-        _sql.Append(sql);
+        text.Append(sql);
         return this;
     }
 
@@ -78,8 +84,11 @@ internal sealed class VisibilitySql
     private VisibilitySql AppendJoined(IReadOnlyList<VisibilityFilter> operands, string joint)
     {
         Append("(");
-        for (int i = 0; i < operands.Count; i++)
+        for (var i = 0; i < operands.Count; i++)
+        {
             Append(i > 0 ? joint : "").AppendFilter(operands[i]);
+        }
+
         return Append(")");
     }
 
@@ -101,7 +110,10 @@ internal sealed class VisibilitySql
     private VisibilitySql AppendOrdered(VisibilityAttribute attribute, Action test)
     {
         if (attribute.OrderColumn is not { } column)
+        {
             return AppendTest(attribute, test);
+        }
+
         Append("(").Append(column);
         test();
         return Append(" AND ").Append(attribute.Column!).Append(" IS NOT NULL)");
@@ -115,30 +127,39 @@ internal sealed class VisibilitySql
             return;
         }
         Append(negated ? " NOT IN (" : " IN (");
-        for (int i = 0; i < values.Count; i++)
+        for (var i = 0; i < values.Count; i++)
+        {
             Append(i > 0 ? ", " : "").Parameter(values[i]);
+        }
+
         Append(")");
     }
 
     // As a range, so that an index can serve it.
     private VisibilitySql AppendPrefix(PrefixFilter prefix)
     {
-        string? after = StoredOrder.AfterPrefix(prefix.Prefix);
+        var after = StoredOrder.AfterPrefix(prefix.Prefix);
         Append("(").AppendTest(prefix.Attribute, () => Append(prefix.Negated ? " < " : " >= ").Parameter(prefix.Prefix));
         if (after is not null)
+        {
             Append(prefix.Negated ? " OR " : " AND ").AppendTest(prefix.Attribute, () => Append(prefix.Negated ? " >= " : " < ").Parameter(after));
+        }
+
         return Append(")");
     }
 
     private VisibilitySql AppendNull(NullFilter isNull)
     {
         if (isNull.Attribute.Column is { } column)
+        {
             return Append(column).Append(isNull.Negated ? " IS NOT NULL" : " IS NULL");
+        }
+
         return Append(isNull.Negated ? "v.run_key IN " : "v.run_key NOT IN ")
             .Append("(SELECT run_key FROM visibility_values WHERE attribute = ").AppendNumber(isNull.Attribute).Append(")");
     }
 
-    private VisibilitySql AppendNumber(VisibilityAttribute attribute) => Parameter(_attributeNumber(attribute.StoredName) ?? -1L);
+    private VisibilitySql AppendNumber(VisibilityAttribute attribute) => Parameter(attributeNumber(attribute.StoredName) ?? -1L);
 
     private VisibilitySql AppendValue(VisibilityAttribute attribute) => attribute.Column is { } column
         ? Append(column)
@@ -148,17 +169,20 @@ internal sealed class VisibilitySql
     // does both.
     private IEnumerable<(Action Expression, bool Descending, object Value)> SortTerms(VisibilityOrdering ordering, VisibilityOrdering.Position? position)
     {
-        for (int i = 0; i < ordering.Terms.Count; i++)
+        for (var i = 0; i < ordering.Terms.Count; i++)
         {
-            (VisibilityAttribute attribute, bool descending) = ordering.Terms[i];
-            object? value = position?.Values[i];
+            (var attribute, var descending) = ordering.Terms[i];
+            var value = position?.Values[i];
             if (attribute.OrderColumn is { } column)
             {
                 yield return (() => Append(column), descending, value ?? long.MaxValue);
                 continue;
             }
             if (attribute.Nullable)
+            {
                 yield return (() => Append("(").AppendValue(attribute).Append(" IS NULL)"), descending, value is null ? 1L : 0L);
+            }
+
             yield return (attribute.Nullable ? () => Append("coalesce(").AppendValue(attribute).Append(", 0)") : () => AppendValue(attribute), descending, value ?? 0L);
         }
         yield return (() => Append("run_key"), ordering.RunKeyDescending, position?.RunKey ?? 0L);
@@ -166,8 +190,8 @@ internal sealed class VisibilitySql
 
     private VisibilitySql AppendOrder(VisibilityOrdering ordering)
     {
-        string comma = "";
-        foreach ((Action expression, bool descending, _) in SortTerms(ordering, null))
+        var comma = "";
+        foreach ((var expression, var descending, _) in SortTerms(ordering, null))
         {
             Append(comma);
             expression();
@@ -184,24 +208,30 @@ internal sealed class VisibilitySql
         if (terms.All(term => term.Descending == terms[0].Descending))
         {
             Append("(");
-            for (int i = 0; i < terms.Length; i++)
+            for (var i = 0; i < terms.Length; i++)
             {
                 Append(i > 0 ? ", " : "");
                 terms[i].Expression();
             }
             Append(terms[0].Descending ? ") < (" : ") > (");
-            for (int i = 0; i < terms.Length; i++)
+            for (var i = 0; i < terms.Length; i++)
+            {
                 Append(i > 0 ? ", " : "").Parameter(terms[i].Value);
+            }
+
             return Append(")");
         }
         // a past it, or a equal and (b past it, or b equal and (...)).
-        for (int i = 0; i < terms.Length; i++)
+        for (var i = 0; i < terms.Length; i++)
         {
             Append("(");
             terms[i].Expression();
             Append(terms[i].Descending ? " < " : " > ").Parameter(terms[i].Value);
             if (i == terms.Length - 1)
+            {
                 break;
+            }
+
             Append(" OR (");
             terms[i].Expression();
             Append(" = ").Parameter(terms[i].Value).Append(" AND ");

@@ -31,24 +31,24 @@ internal sealed unsafe partial class FaultyDisk : IDisposable
     private static readonly ConcurrentDictionary<nint, nint> Copies = new();
     private static readonly delegate* unmanaged[Cdecl]<nint, byte*, nint, int, int*, int> OpenOfSqlite;
 
-    private readonly string _directory;
-    private readonly ManualResetEventSlim _syncsGoOn = new(initialState: true);
-    private readonly SemaphoreSlim _syncsHeld = new(0);
-    private int _failingSyncs;
+    private readonly string directory;
+    private readonly ManualResetEventSlim syncsGoOn = new(initialState: true);
+    private readonly SemaphoreSlim syncsHeld = new(0);
+    private int failingSyncs;
 
     static FaultyDisk()
     {
         // Loads the library.
         RuntimeHelpers.RunClassConstructor(typeof(SqliteConnection).TypeHandle);
-        nint vfs = FindVfs(0);
-        nint* open = (nint*)(vfs + VfsOpen);
+        var vfs = FindVfs(0);
+        var open = (nint*)(vfs + VfsOpen);
         OpenOfSqlite = (delegate* unmanaged[Cdecl]<nint, byte*, nint, int, int*, int>)*open;
         *open = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, nint, int, int*, int>)&Open;
     }
 
     public FaultyDisk(string directory)
     {
-        _directory = directory;
+        this.directory = directory;
         Disks[directory] = this;
     }
 
@@ -58,47 +58,53 @@ internal sealed unsafe partial class FaultyDisk : IDisposable
     public bool IsFull { get; set; }
 
     /// <summary>Syncs of the log that fail from now on, one after the other. What was written before them stays written.</summary>
-    public void FailSyncs(int count) => Volatile.Write(ref _failingSyncs, count);
+    public void FailSyncs(int count) => Volatile.Write(ref failingSyncs, count);
 
     /// <summary>Syncs wait until <see cref="ReleaseSyncs"/>.</summary>
-    public void HoldSyncs() => _syncsGoOn.Reset();
+    public void HoldSyncs() => syncsGoOn.Reset();
 
     /// <summary>Completes when a sync waits.</summary>
-    public Task SyncHeld() => _syncsHeld.WaitAsync();
+    public Task SyncHeld() => syncsHeld.WaitAsync();
 
-    public void ReleaseSyncs() => _syncsGoOn.Set();
+    public void ReleaseSyncs() => syncsGoOn.Set();
 
     public void Dispose()
     {
         ReleaseSyncs();
-        Disks.TryRemove(_directory, out _);
+        Disks.TryRemove(directory, out _);
     }
 
     private int OnWrite(string path)
     {
         if (IsFull)
+        {
             return Full;
+        }
+
         return FailingWrites is { } suffix && path.EndsWith(suffix, StringComparison.Ordinal) ? IoErrorWrite : Ok;
     }
 
     private int OnSync(string path)
     {
-        if (!_syncsGoOn.IsSet)
+        if (!syncsGoOn.IsSet)
         {
-            _syncsHeld.Release();
-            _syncsGoOn.Wait();
+            syncsHeld.Release();
+            syncsGoOn.Wait();
         }
-        return path.EndsWith("-wal", StringComparison.Ordinal) && Interlocked.Decrement(ref _failingSyncs) >= 0 ? IoErrorSync : Ok;
+        return path.EndsWith("-wal", StringComparison.Ordinal) && Interlocked.Decrement(ref failingSyncs) >= 0 ? IoErrorSync : Ok;
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Open(nint vfs, byte* name, nint file, int flags, int* outFlags)
     {
-        int code = OpenOfSqlite(vfs, name, file, flags, outFlags);
-        nint methods = *(nint*)file;
-        string? path = Marshal.PtrToStringUTF8((nint)name);
-        if (code != Ok || methods == 0 || path is null || !Disks.TryGetValue(Path.GetDirectoryName(path) ?? "", out FaultyDisk? disk))
+        var code = OpenOfSqlite(vfs, name, file, flags, outFlags);
+        var methods = *(nint*)file;
+        var path = Marshal.PtrToStringUTF8((nint)name);
+        if (code != Ok || methods == 0 || path is null || !Disks.TryGetValue(Path.GetDirectoryName(path) ?? "", out var disk))
+        {
             return code;
+        }
+
         Files[file] = (disk, path, methods);
         *(nint*)file = Copies.GetOrAdd(methods, Copy);
         return code;
@@ -106,7 +112,7 @@ internal sealed unsafe partial class FaultyDisk : IDisposable
 
     private static nint Copy(nint methods)
     {
-        void* copy = NativeMemory.Alloc(MethodsSize);
+        var copy = NativeMemory.Alloc(MethodsSize);
         NativeMemory.Copy((void*)methods, copy, MethodsSize);
         *(nint*)((nint)copy + MethodsWrite) = (nint)(delegate* unmanaged[Cdecl]<nint, void*, int, long, int>)&Write;
         *(nint*)((nint)copy + MethodsSync) = (nint)(delegate* unmanaged[Cdecl]<nint, int, int>)&Sync;
@@ -116,16 +122,16 @@ internal sealed unsafe partial class FaultyDisk : IDisposable
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Write(nint file, void* bytes, int count, long offset)
     {
-        (FaultyDisk disk, string path, nint methods) = Files[file];
-        int fault = disk.OnWrite(path);
+        (var disk, var path, var methods) = Files[file];
+        var fault = disk.OnWrite(path);
         return fault != Ok ? fault : ((delegate* unmanaged[Cdecl]<nint, void*, int, long, int>)*(nint*)(methods + MethodsWrite))(file, bytes, count, offset);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Sync(nint file, int flags)
     {
-        (FaultyDisk disk, string path, nint methods) = Files[file];
-        int fault = disk.OnSync(path);
+        (var disk, var path, var methods) = Files[file];
+        var fault = disk.OnSync(path);
         return fault != Ok ? fault : ((delegate* unmanaged[Cdecl]<nint, int, int>)*(nint*)(methods + MethodsSync))(file, flags);
     }
 

@@ -5,9 +5,9 @@ namespace Baton.Durable.Tests.Storage;
 /// <summary>A store whose commits fail or take long when a test says so, for tests of what stands on a store.</summary>
 internal sealed class FaultyStore(IDurableStore inner) : IDurableStore
 {
-    private readonly ManualResetEventSlim _open = new(initialState: true);
-    private int _failing;
-    private int _waiting;
+    private readonly ManualResetEventSlim open = new(initialState: true);
+    private int failing;
+    private int waiting;
 
     public IEntityReader Entities => inner.Entities;
 
@@ -18,28 +18,28 @@ internal sealed class FaultyStore(IDurableStore inner) : IDurableStore
     public IDocumentReader Documents => inner.Documents;
 
     /// <summary>Commits that wait behind <see cref="Hold"/>.</summary>
-    public int Waiting => Volatile.Read(ref _waiting);
+    public int Waiting => Volatile.Read(ref waiting);
 
     /// <summary>The next commits are refused as by a full disk; <see cref="int.MaxValue"/> for all until <see cref="Heal"/>.</summary>
-    public void FailCommits(int count) => Volatile.Write(ref _failing, count);
+    public void FailCommits(int count) => Volatile.Write(ref failing, count);
 
-    public void Heal() => Volatile.Write(ref _failing, 0);
+    public void Heal() => Volatile.Write(ref failing, 0);
 
     /// <summary>Commits wait, as for a slow disk, until the hold is disposed.</summary>
     public IDisposable Hold()
     {
-        _open.Reset();
-        return new Release(_open);
+        open.Reset();
+        return new Release(open);
     }
 
     public void Commit(WriteBatch batch)
     {
-        Interlocked.Increment(ref _waiting);
-        _open.Wait();
-        Interlocked.Decrement(ref _waiting);
-        if (Volatile.Read(ref _failing) > 0)
+        Interlocked.Increment(ref waiting);
+        open.Wait();
+        Interlocked.Decrement(ref waiting);
+        if (Volatile.Read(ref failing) > 0)
         {
-            Interlocked.Decrement(ref _failing);
+            Interlocked.Decrement(ref failing);
             throw new StoreException("The disk is full (injected by a test).");
         }
         inner.Commit(batch);
@@ -51,7 +51,7 @@ internal sealed class FaultyStore(IDurableStore inner) : IDurableStore
 
     public async ValueTask DisposeAsync()
     {
-        _open.Set();
+        open.Set();
         await inner.DisposeAsync();
     }
 

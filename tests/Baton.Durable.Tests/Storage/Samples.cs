@@ -69,9 +69,15 @@ internal static class Samples
         string[] colors = ["red", "green", "blue", "日本", "😀"];
         var attributes = new List<(string, AttributeValue)>();
         if (random.Next(3) > 0)
+        {
             attributes.Add(("Score", new AttributeValue(AttributeType.Double, random.Next(8) / 2.0)));
+        }
+
         if (random.Next(3) > 0)
+        {
             attributes.Add(("Color", Keyword(colors[random.Next(colors.Length)])));
+        }
+
         return Record(runKey) with
         {
             StartTime = Time(random.Next(10)),
@@ -98,7 +104,7 @@ internal static class Samples
         Dictionary<string, AttributeValue> none = [];
         Assert.Equal(expected with { Attributes = none }, actual with { Attributes = none });
         Assert.Equal(expected.Attributes.Keys.Order(), actual.Attributes.Keys.Order());
-        foreach ((string name, AttributeValue value) in expected.Attributes)
+        foreach ((var name, var value) in expected.Attributes)
         {
             Assert.Equal(value.Type, actual.Attributes[name].Type);
             Assert.Equal(value.Value, actual.Attributes[name].Value);

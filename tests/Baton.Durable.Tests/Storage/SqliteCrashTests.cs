@@ -7,17 +7,17 @@ namespace Baton.Durable.Tests.Storage;
 /// <summary>Processes killed with SIGKILL: what was acknowledged is there, and a batch is there whole or not at all.</summary>
 public sealed class SqliteCrashTests : IDisposable
 {
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory directory = new();
 
-    private string DatabaseFile => _directory.File("baton.db");
+    private string DatabaseFile => directory.File("baton.db");
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose() => directory.Dispose();
 
     [Fact]
     public async Task A_process_killed_at_any_moment_loses_nothing_it_acknowledged()
     {
         var random = new Random(20260131);
-        for (int kill = 0; kill < 4; kill++)
+        for (var kill = 0; kill < 4; kill++)
         {
             using StoreChild child = StoreChild.Start(DatabaseFile);
             child.WaitFor(WholeBatches() + random.Next(5, 60));
@@ -37,11 +37,16 @@ public sealed class SqliteCrashTests : IDisposable
         using StoreChild child = StoreChild.Start(DatabaseFile, $"{point}:{pass}");
         child.WaitForDeath();
         Assert.True(child.Acknowledged > 10);
-        int committed = await AssertNothingLost(child.Acknowledged);
+        var committed = await AssertNothingLost(child.Acknowledged);
         if (point == CrashPoints.BeforeCommit)
+        {
             Assert.Equal(child.Acknowledged, committed);
+        }
+
         if (point == CrashPoints.AfterCommit)
+        {
             Assert.Equal(child.Acknowledged + 1, committed);
+        }
     }
 
     [Fact]
@@ -53,26 +58,33 @@ public sealed class SqliteCrashTests : IDisposable
             child.Kill();
         }
         byte[] database = await File.ReadAllBytesAsync(DatabaseFile), log = await File.ReadAllBytesAsync(DatabaseFile + "-wal");
-        int whole = WholeBatches();
+        var whole = WholeBatches();
         var random = new Random(7);
         var seen = new HashSet<int>();
-        for (int round = 0; round < 30; round++)
+        for (var round = 0; round < 30; round++)
         {
             // What a power cut leaves: the tail missing, zero, or full of something else.
-            int torn = random.Next(1, round % 2 == 0 ? 20_000 : log.Length);
-            byte[] damaged = log[..];
+            var torn = random.Next(1, round % 2 == 0 ? 20_000 : log.Length);
+            var damaged = log[..];
             if (round % 3 == 0)
+            {
                 damaged = damaged[..^torn];
+            }
             else if (round % 3 == 1)
+            {
                 damaged.AsSpan(log.Length - torn).Clear();
+            }
             else
+            {
                 random.NextBytes(damaged.AsSpan(log.Length - torn));
-            string copy = _directory.File($"torn-{round}.db");
+            }
+
+            var copy = directory.File($"torn-{round}.db");
             await File.WriteAllBytesAsync(copy, database);
             await File.WriteAllBytesAsync(copy + "-wal", damaged);
 
             await using SqliteStore store = SqliteStore.Open(copy);
-            int batches = Workload.AssertWhole(store);
+            var batches = Workload.AssertWhole(store);
             Assert.InRange(batches, 0, whole);
             seen.Add(batches);
             store.Commit(Workload.Batch(batches + 1));
@@ -95,14 +107,19 @@ public sealed class SqliteCrashTests : IDisposable
     private int WholeBatches()
     {
         if (!File.Exists(DatabaseFile))
+        {
             return 0;
+        }
         // A copy: to look must not fold the log in.
-        string copy = _directory.File("look.db");
+        var copy = directory.File("look.db");
         File.Copy(DatabaseFile, copy, overwrite: true);
         if (File.Exists(DatabaseFile + "-wal"))
+        {
             File.Copy(DatabaseFile + "-wal", copy + "-wal", overwrite: true);
+        }
+
         using var connection = new SqliteConnection(copy);
-        using SqliteStatement row = connection.Prepare("SELECT CAST(value AS TEXT) FROM documents WHERE kind = 'workload'").Begin();
+        using var row = connection.Prepare("SELECT CAST(value AS TEXT) FROM documents WHERE kind = 'workload'").Begin();
         return row.Step() ? int.Parse(row.Text(0), System.Globalization.CultureInfo.InvariantCulture) : 0;
     }
 

@@ -9,17 +9,17 @@ namespace Baton.Durable.Tests.Storage;
 /// <summary>Media and files that refuse: a clear <see cref="StoreException"/>, nothing half done, and on again when the medium is well.</summary>
 public sealed class SqliteFaultTests : IDisposable
 {
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory directory = new();
 
-    private string DatabaseFile => _directory.File("baton.db");
+    private string DatabaseFile => directory.File("baton.db");
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose() => directory.Dispose();
 
     [Fact]
     public async Task A_file_at_its_size_limit_refuses_batches_and_takes_them_again_once_there_is_room()
     {
         await using SqliteStore store = SqliteStore.Open(DatabaseFile, maxBytes: 2 * 1024 * 1024);
-        int committed = FillFurther(store, Fill(store));
+        var committed = FillFurther(store, Fill(store));
         Assert.Equal(committed, Workload.AssertWhole(store));
 
         // Deleting makes room, and what was refused is taken.
@@ -33,12 +33,12 @@ public sealed class SqliteFaultTests : IDisposable
     public async Task A_full_disk_refuses_batches_and_takes_them_again_once_there_is_room()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "mounting a small disk takes root on Linux");
-        string mount = Directory.CreateDirectory(_directory.File("disk")).FullName;
+        var mount = Directory.CreateDirectory(directory.File("disk")).FullName;
         Assert.SkipUnless(Run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", mount), "this machine lets nobody mount");
         try
         {
             await using SqliteStore store = SqliteStore.Open(Path.Combine(mount, "baton.db"));
-            int committed = FillFurther(store, Fill(store));
+            var committed = FillFurther(store, Fill(store));
             Assert.Equal(committed, Workload.AssertWhole(store));
             Assert.True(Run("mount", "-o", "remount,size=20m", mount));
             store.Commit(Workload.Batch(committed + 1));
@@ -84,7 +84,7 @@ public sealed class SqliteFaultTests : IDisposable
     [Fact]
     public void A_directory_that_does_not_exist_is_named()
     {
-        string missing = Path.Combine(_directory.Path, "missing", "baton.db");
+        var missing = Path.Combine(directory.Path, "missing", "baton.db");
         StoreException refusal = Assert.Throws<StoreException>(() => SqliteStore.Open(missing));
         Assert.Contains(missing, refusal.Message, StringComparison.Ordinal);
         Assert.Contains("directory does not exist", refusal.Message, StringComparison.Ordinal);
@@ -119,21 +119,25 @@ public sealed class SqliteFaultTests : IDisposable
     {
         await using (SqliteStore store = SqliteStore.Open(DatabaseFile))
         {
-            for (int number = 1; number <= 40; number++)
+            for (var number = 1; number <= 40; number++)
+            {
                 store.Commit(Workload.Batch(number));
+            }
         }
-        byte[] intact = await File.ReadAllBytesAsync(DatabaseFile);
+        var intact = await File.ReadAllBytesAsync(DatabaseFile);
         var random = new Random(11);
-        int refused = 0;
-        for (int round = 0; round < 20; round++)
+        var refused = 0;
+        for (var round = 0; round < 20; round++)
         {
-            byte[] damaged = intact[..];
-            for (int page = 1; page < damaged.Length / 4096; page++)
+            var damaged = intact[..];
+            for (var page = 1; page < damaged.Length / 4096; page++)
             {
                 if (random.Next(3) == 0)
+                {
                     random.NextBytes(damaged.AsSpan(page * 4096 + random.Next(100), 200));
+                }
             }
-            string copy = _directory.File($"damaged-{round}.db");
+            var copy = directory.File($"damaged-{round}.db");
             await File.WriteAllBytesAsync(copy, damaged);
             try
             {
@@ -158,17 +162,23 @@ public sealed class SqliteFaultTests : IDisposable
     public async Task The_log_is_folded_in_and_space_is_given_back_after_retention()
     {
         await using SqliteStore store = SqliteStore.Open(DatabaseFile);
-        byte[] events = new byte[100_000];
-        for (int run = 1; run <= 200; run++)
+        var events = new byte[100_000];
+        for (var run = 1; run <= 200; run++)
+        {
             Samples.Commit(store, batch => batch.History.Add((run, new HistoryBatch(1, 1, UnsafeByteOperations.UnsafeWrap(events)))));
+        }
+
         Maintain(store);
-        StoreStatistics full = store.GetStatistics();
+        var full = store.GetStatistics();
         Assert.True(full.FileBytes > 20_000_000, $"{full}");
 
-        for (int run = 1; run <= 200; run++)
+        for (var run = 1; run <= 200; run++)
+        {
             Samples.Commit(store, batch => batch.HistoryDeletes.Add(run));
+        }
+
         Maintain(store);
-        StoreStatistics empty = store.GetStatistics();
+        var empty = store.GetStatistics();
         Assert.Equal(0, empty.HistoryBatches);
         Assert.True(empty.FileBytes < 4_000_000, $"{empty}");
         Assert.True(empty.FreeBytes < 3_000_000, $"{empty}");
@@ -179,9 +189,9 @@ public sealed class SqliteFaultTests : IDisposable
     public async Task The_log_stays_bounded_without_any_maintenance()
     {
         await using SqliteStore store = SqliteStore.Open(DatabaseFile);
-        byte[] events = new byte[1_000_000];
+        var events = new byte[1_000_000];
         long largest = 0;
-        for (int run = 1; run <= 80; run++)
+        for (var run = 1; run <= 80; run++)
         {
             Samples.Commit(store, batch => batch.History.Add((run, new HistoryBatch(1, 1, UnsafeByteOperations.UnsafeWrap(events)))));
             largest = Math.Max(largest, store.GetStatistics().LogBytes);
@@ -205,17 +215,19 @@ public sealed class SqliteFaultTests : IDisposable
     [Fact(Explicit = true)]
     public async Task Write_the_fixture_of_this_release()
     {
-        string file = Path.Combine(Path.GetTempPath(), $"store-v{SqliteSchema.Version}.sqlite");
+        var file = Path.Combine(Path.GetTempPath(), $"store-v{SqliteSchema.Version}.sqlite");
         File.Delete(file);
         await using SqliteStore store = SqliteStore.Open(file);
-        for (int number = 1; number <= FixtureBatches; number++)
+        for (var number = 1; number <= FixtureBatches; number++)
+        {
             store.Commit(Workload.Batch(number));
+        }
     }
 
     /// <summary>Commits until the disk is full. Gives the number of batches that were taken.</summary>
     private static int Fill(SqliteStore store)
     {
-        for (int number = 1; ; number++)
+        for (var number = 1; ; number++)
         {
             try
             {
@@ -233,7 +245,7 @@ public sealed class SqliteFaultTests : IDisposable
     /// <summary>Tries a few times more: a smaller batch may still fit, a refused one changes nothing.</summary>
     private static int FillFurther(SqliteStore store, int committed)
     {
-        for (int attempt = 0; attempt < 5; attempt++)
+        for (var attempt = 0; attempt < 5; attempt++)
         {
             try
             {
@@ -257,7 +269,7 @@ public sealed class SqliteFaultTests : IDisposable
 
     private static bool Run(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
         process.WaitForExit();
         return process.ExitCode == 0;
     }

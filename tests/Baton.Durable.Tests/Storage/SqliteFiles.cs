@@ -10,7 +10,7 @@ internal static class SqliteFiles
     public static void AssertIntact(string file)
     {
         using var connection = new SqliteConnection(file);
-        using SqliteStatement report = connection.Prepare("PRAGMA integrity_check").Begin();
+        using var report = connection.Prepare("PRAGMA integrity_check").Begin();
         Assert.True(report.Step());
         Assert.Equal("ok", report.Text(0));
     }

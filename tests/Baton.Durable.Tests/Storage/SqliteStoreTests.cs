@@ -5,9 +5,9 @@ namespace Baton.Durable.Tests.Storage;
 
 public sealed class SqliteStoreTests : StoreCompliance
 {
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory directory = new();
 
-    private protected override IDurableStore Open() => SqliteStore.Open(_directory.File("baton.db"));
+    private protected override IDurableStore Open() => SqliteStore.Open(directory.File("baton.db"));
 
-    private protected override void CleanUp() => _directory.Dispose();
+    private protected override void CleanUp() => directory.Dispose();
 }

@@ -12,9 +12,9 @@ internal sealed class StoreChild : IDisposable
     private const string FileVariable = "BATON_TEST_STORE_FILE";
     private const string MaintainVariable = "BATON_TEST_STORE_MAINTAIN";
 
-    private readonly Process _process;
+    private readonly Process process;
 
-    private StoreChild(Process process) => _process = process;
+    private StoreChild(Process process) => this.process = process;
 
     /// <summary>The last batch that was acknowledged.</summary>
     public int Acknowledged { get; private set; }
@@ -23,10 +23,13 @@ internal sealed class StoreChild : IDisposable
     /// <param name="maintain">Whether it folds the log in and purges between its commits.</param>
     public static StoreChild Start(string file, string? crashPoint = null, bool maintain = true)
     {
-        string self = Path.Combine(AppContext.BaseDirectory, "Baton.Durable.Tests" + (OperatingSystem.IsWindows() ? ".exe" : ""));
+        var self = Path.Combine(AppContext.BaseDirectory, "Baton.Durable.Tests" + (OperatingSystem.IsWindows() ? ".exe" : ""));
         var start = new ProcessStartInfo(self) { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (string argument in (string[])["-explicit", "only", "-method", $"{typeof(StoreChildProgram).FullName}.{nameof(StoreChildProgram.Commit_until_killed)}"])
+        foreach (var argument in (string[])["-explicit", "only", "-method", $"{typeof(StoreChildProgram).FullName}.{nameof(StoreChildProgram.Commit_until_killed)}"])
+        {
             start.ArgumentList.Add(argument);
+        }
+
         start.Environment[FileVariable] = file;
         start.Environment[MaintainVariable] = maintain ? "1" : "";
         start.Environment[CrashPoints.Variable] = crashPoint ?? "";
@@ -37,12 +40,14 @@ internal sealed class StoreChild : IDisposable
     public void WaitFor(int batches)
     {
         while (Acknowledged < batches)
+        {
             Assert.True(ReadAcknowledgement(), $"the child ended after {Acknowledged} batches");
+        }
     }
 
     public void Kill()
     {
-        _process.Kill();
+        process.Kill();
         WaitForDeath();
     }
 
@@ -52,19 +57,22 @@ internal sealed class StoreChild : IDisposable
         while (ReadAcknowledgement())
         {
         }
-        _process.WaitForExit();
+        process.WaitForExit();
     }
 
     public void Dispose()
     {
-        if (!_process.HasExited)
+        if (!process.HasExited)
+        {
             Kill();
-        _process.Dispose();
+        }
+
+        process.Dispose();
     }
 
     private bool ReadAcknowledgement()
     {
-        while (_process.StandardOutput.ReadLine() is { } line)
+        while (process.StandardOutput.ReadLine() is { } line)
         {
             if (line.StartsWith("ack ", StringComparison.Ordinal))
             {
@@ -77,16 +85,18 @@ internal sealed class StoreChild : IDisposable
 
     internal static async Task Run()
     {
-        string file = Environment.GetEnvironmentVariable(FileVariable) ?? throw new InvalidOperationException("To be started by StoreChild only.");
-        bool maintain = Environment.GetEnvironmentVariable(MaintainVariable) == "1";
+        var file = Environment.GetEnvironmentVariable(FileVariable) ?? throw new InvalidOperationException("To be started by StoreChild only.");
+        var maintain = Environment.GetEnvironmentVariable(MaintainVariable) == "1";
         await using SqliteStore store = SqliteStore.Open(file);
         await using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
-        for (int number = Workload.Committed(store) + 1; ; number++)
+        for (var number = Workload.Committed(store) + 1; ; number++)
         {
             store.Commit(Workload.Batch(number));
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"ack {number}"));
             if (maintain)
+            {
                 store.Maintain();
+            }
         }
     }
 }

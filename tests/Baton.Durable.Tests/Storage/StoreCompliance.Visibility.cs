@@ -10,12 +10,12 @@ public abstract partial class StoreCompliance
     [Fact]
     public void A_visibility_record_comes_back_as_written()
     {
-        VisibilityRecord written = Samples.Full(1);
+        var written = Samples.Full(1);
         Commit(batch => batch.Visibility[1] = written);
         Samples.AssertSame(written, Store.Visibility.Get(1)!);
         Samples.AssertSame(written, Assert.Single(List("").Records));
 
-        VisibilityRecord open = Samples.Record(2);
+        var open = Samples.Record(2);
         Commit(batch => batch.Visibility[2] = open);
         Samples.AssertSame(open, Store.Visibility.Get(2)!);
     }
@@ -24,7 +24,7 @@ public abstract partial class StoreCompliance
     public void An_update_changes_what_queries_find()
     {
         (string, AttributeType)[] custom = [("Color", AttributeType.Keyword), ("Words", AttributeType.Text)];
-        VisibilityRecord record = Samples.Record(1) with { Attributes = Samples.Attributes(("Color", Samples.Keyword("red")), ("Words", Samples.Text("one two"))) };
+        var record = Samples.Record(1) with { Attributes = Samples.Attributes(("Color", Samples.Keyword("red")), ("Words", Samples.Text("one two"))) };
         Commit(batch => batch.Visibility[1] = record);
         record = record with { Status = 2, CloseTime = Samples.Time(50), Attributes = Samples.Attributes(("Color", Samples.Keyword("blue"))) };
         Commit(batch => batch.Visibility[1] = record);
@@ -194,17 +194,19 @@ public abstract partial class StoreCompliance
         var random = new Random(3);
         Commit(batch =>
         {
-            for (int i = 1; i <= 60; i++)
+            for (var i = 1; i <= 60; i++)
+            {
                 batch.Visibility[i] = Samples.Random(random, i);
+            }
         });
-        long[] whole = Keys(List(query, custom).Records);
+        var whole = Keys(List(query, custom).Records);
         Assert.True(whole.Length > 20);
         var paged = new List<long>();
         ReadOnlyMemory<byte> next = default;
         long added = 1_000;
         do
         {
-            VisibilityPage page = Store.Visibility.List(EntityKind.Workflow, "ns", Samples.Query(query, custom), 7, next);
+            var page = Store.Visibility.List(EntityKind.Workflow, "ns", Samples.Query(query, custom), 7, next);
             paged.AddRange(Keys(page.Records));
             next = page.Next;
             // A record comes somewhere, and one that was already listed goes.
@@ -225,13 +227,15 @@ public abstract partial class StoreCompliance
     {
         Commit(batch =>
         {
-            for (int i = 1; i <= 5; i++)
+            for (var i = 1; i <= 5; i++)
+            {
                 batch.Visibility[i] = Samples.Record(i);
+            }
         });
-        ReadOnlyMemory<byte> next = Page("ns", "", default).Next;
-        for (int i = 0; i < next.Length; i++)
+        var next = Page("ns", "", default).Next;
+        for (var i = 0; i < next.Length; i++)
         {
-            byte[] changed = next.ToArray();
+            var changed = next.ToArray();
             changed[i] ^= 1;
             Assert.Throws<VisibilityQueryException>(() => Page("ns", "", changed));
         }
@@ -251,8 +255,8 @@ public abstract partial class StoreCompliance
         Assert.Equal(1, Count(string.Join(" AND ", Enumerable.Repeat("WorkflowId STARTS_WITH 'id'", VisibilityParser.MaxPredicates))));
         Assert.Equal(1, Count(string.Join(" OR ", Enumerable.Range(1, VisibilityParser.MaxPredicates).Select(i => $"WorkflowId = 'id-{i}'"))));
         Assert.Equal(1, Count($"HistoryLength IN ({string.Join(',', Enumerable.Range(0, VisibilityParser.MaxValues))})"));
-        int depth = VisibilityParser.MaxDepth - 1;
-        string nested = string.Concat(Enumerable.Repeat("(WorkflowId = 'x' OR ", depth)) + "WorkflowId = 'id-1'" + new string(')', depth);
+        var depth = VisibilityParser.MaxDepth - 1;
+        var nested = string.Concat(Enumerable.Repeat("(WorkflowId = 'x' OR ", depth)) + "WorkflowId = 'id-1'" + new string(')', depth);
         Assert.Equal(1, Count(nested + string.Concat(Enumerable.Repeat(" AND Color IS NULL", VisibilityParser.MaxPredicates - depth - 1)), ("Color", AttributeType.Keyword)));
         Assert.Single(List(nested + " ORDER BY Color, StartTime DESC", ("Color", AttributeType.Keyword)).Records);
     }
@@ -262,10 +266,12 @@ public abstract partial class StoreCompliance
     {
         Commit(batch =>
         {
-            for (int i = 1; i <= 4; i++)
+            for (var i = 1; i <= 4; i++)
+            {
                 batch.Visibility[i] = Samples.Record(i);
+            }
         });
-        VisibilityPage page = Store.Visibility.List(EntityKind.Workflow, "ns", VisibilityQuery.All, 4, default);
+        var page = Store.Visibility.List(EntityKind.Workflow, "ns", VisibilityQuery.All, 4, default);
         Assert.Equal(4, page.Records.Count);
         Assert.True(page.Next.IsEmpty);
         Assert.Empty(Store.Visibility.List(EntityKind.Workflow, "never", VisibilityQuery.All, 4, default).Records);
@@ -277,7 +283,7 @@ public abstract partial class StoreCompliance
         (string, AttributeType)[] custom = [("Color", AttributeType.Keyword)];
         Commit(batch =>
         {
-            for (int i = 1; i <= 6; i++)
+            for (var i = 1; i <= 6; i++)
             {
                 batch.Visibility[i] = Samples.Record(i) with
                 {

@@ -32,10 +32,10 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     [Fact]
     public void An_entity_comes_back_as_written()
     {
-        EntityRecord written = Samples.Entity(7, state: [0, 255, 1, 0]);
+        var written = Samples.Entity(7, state: [0, 255, 1, 0]);
         Commit(batch => batch.Entities[7] = written);
 
-        EntityRecord read = Store.Entities.Load(7)!;
+        var read = Store.Entities.Load(7)!;
         Assert.Equal(written with { State = read.State }, read);
         Assert.Equal(written.State, read.State);
         Assert.Null(Store.Entities.Load(8));
@@ -44,7 +44,7 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     [Fact]
     public void An_empty_and_a_large_state_come_back_as_written()
     {
-        byte[] large = new byte[3 * 1024 * 1024];
+        var large = new byte[3 * 1024 * 1024];
         new Random(1).NextBytes(large);
         Commit(batch =>
         {
@@ -61,11 +61,15 @@ public abstract partial class StoreCompliance : IAsyncLifetime
         string[] ids = ["", " ", "a", "A", "a\0b", "a\0c", "é", "e\u0301", "日本", "😀", "'; DROP TABLE entities; --", new string('x', 1000)];
         Commit(batch =>
         {
-            for (int i = 0; i < ids.Length; i++)
+            for (var i = 0; i < ids.Length; i++)
+            {
                 batch.Current[(EntityKind.Workflow, "ns", ids[i])] = i + 1;
+            }
         });
-        for (int i = 0; i < ids.Length; i++)
+        for (var i = 0; i < ids.Length; i++)
+        {
             Assert.Equal(i + 1, Store.Entities.FindCurrent(EntityKind.Workflow, "ns", ids[i]));
+        }
     }
 
     [Fact]
@@ -186,7 +190,7 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     [Fact]
     public void Expired_runs_are_listed_oldest_first_once_their_wake_is_gone()
     {
-        DateTimeOffset now = Samples.Time(1000);
+        var now = Samples.Time(1000);
         Commit(batch =>
         {
             batch.Visibility[1] = Samples.Record(1) with { DeleteAt = now };
@@ -243,7 +247,7 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     [Fact]
     public void History_bytes_come_back_as_written()
     {
-        byte[] bytes = new byte[100_000];
+        var bytes = new byte[100_000];
         new Random(2).NextBytes(bytes);
         Commit(batch => batch.History.Add((1, new HistoryBatch(1, 2, ByteString.CopyFrom(bytes)))));
         HistoryBatch read = Assert.Single(Store.Histories.Read(1, 1, 10, 10, 10));
@@ -277,11 +281,17 @@ public abstract partial class StoreCompliance : IAsyncLifetime
     {
         CommitHistory(1, batches);
         if (!sameCommit)
+        {
             Commit(batch => batch.HistoryDeletes.Add(1));
+        }
+
         Commit(batch =>
         {
             if (sameCommit)
+            {
                 batch.HistoryDeletes.Add(1);
+            }
+
             batch.History.Add((1, Samples.Events(1, 7)));
         });
         Assert.Equal([1], Read(1, 0, long.MaxValue));
@@ -390,11 +400,13 @@ public abstract partial class StoreCompliance : IAsyncLifetime
                 Assert.NotEmpty(Read(1, last + 1, long.MaxValue));
             }
         }))];
-        for (int i = 1; i <= Commits; i++)
+        for (var i = 1; i <= Commits; i++)
         {
             Commit(batch => Put(batch, i));
             if (i % 50 == 0)
+            {
                 Store.Maintain();
+            }
         }
         await done.CancelAsync();
         await Task.WhenAll(readers);
@@ -419,7 +431,7 @@ public abstract partial class StoreCompliance : IAsyncLifetime
             batch.History.Add((1, new HistoryBatch(1, 1, ByteString.CopyFrom(new byte[100]))));
             batch.History.Add((1, new HistoryBatch(2, 1, ByteString.CopyFrom(new byte[50]))));
         });
-        StoreStatistics statistics = Store.GetStatistics();
+        var statistics = Store.GetStatistics();
         Assert.Equal((1, 2, 150), (statistics.Entities, statistics.HistoryBatches, statistics.HistoryBytes));
     }
 
@@ -429,8 +441,10 @@ public abstract partial class StoreCompliance : IAsyncLifetime
 
     private protected void CommitHistory(long runKey, params (long First, int Count)[] batches) => Commit(batch =>
     {
-        foreach ((long first, int count) in batches)
+        foreach ((var first, var count) in batches)
+        {
             batch.History.Add((runKey, Samples.Events(first, count)));
+        }
     });
 
     private protected void MaintainFully()

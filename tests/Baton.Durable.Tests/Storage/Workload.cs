@@ -22,12 +22,21 @@ internal static class Workload
         var batch = new WriteBatch();
         var random = new Random(number);
         Start(batch, number, random);
-        for (int run = number - 1; run > Math.Max(0, number - 5); run--)
+        for (var run = number - 1; run > Math.Max(0, number - 5); run--)
+        {
             Step(batch, run, number, random);
+        }
+
         if (number > 5)
+        {
             Close(batch, number - 5, number);
+        }
+
         if (number > 12)
+        {
             Delete(batch, number - 12);
+        }
+
         batch.Documents[("workload", "batches")] = Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture));
         return batch;
     }
@@ -35,8 +44,11 @@ internal static class Workload
     public static IDurableStore Model(int batches)
     {
         var model = new VolatileStore();
-        for (int number = 1; number <= batches; number++)
+        for (var number = 1; number <= batches; number++)
+        {
             model.Commit(Batch(number));
+        }
+
         return model;
     }
 
@@ -47,8 +59,8 @@ internal static class Workload
     /// <summary>That the store holds all of the first batches and nothing else. Gives their number.</summary>
     public static int AssertWhole(IDurableStore store)
     {
-        int batches = Committed(store);
-        IDurableStore model = Model(batches);
+        var batches = Committed(store);
+        var model = Model(batches);
         Assert.Equal(model.Entities.MaxRunKey(), store.Entities.MaxRunKey());
         Assert.Equal(Wakes(model), Wakes(store));
         for (long runKey = 1; runKey <= batches + 1; runKey++)
@@ -59,9 +71,11 @@ internal static class Workload
             VisibilityRecord? expected = model.Visibility.Get(runKey), actual = store.Visibility.Get(runKey);
             Assert.Equal(expected is null, actual is null);
             if (expected is not null)
+            {
                 Samples.AssertSame(expected, actual!);
+            }
         }
-        VisibilityQuery query = Samples.Query("Step >= 0", ("Step", AttributeType.Int));
+        var query = Samples.Query("Step >= 0", ("Step", AttributeType.Int));
         Assert.Equal(Keys(model, VisibilityQuery.All), Keys(store, VisibilityQuery.All));
         Assert.Equal(Keys(model, query), Keys(store, query));
         return batches;
@@ -74,9 +88,11 @@ internal static class Workload
         batch.Wakes[run] = new WakeRecord(run, run * 1000L, [1, 2, 3]);
         batch.Visibility[run] = Visible(run);
         // Now and then a history that takes more than one bite to delete.
-        int batches = run % 7 == 0 ? 600 : 1;
-        for (int i = 1; i <= batches; i++)
+        var batches = run % 7 == 0 ? 600 : 1;
+        for (var i = 1; i <= batches; i++)
+        {
             batch.History.Add((run, Events(i, random)));
+        }
     }
 
     private static void Step(WriteBatch batch, int run, int number, Random random)
@@ -117,14 +133,14 @@ internal static class Workload
 
     private static byte[] State(Random random)
     {
-        byte[] state = new byte[random.Next(10, 6_000)];
+        var state = new byte[random.Next(10, 6_000)];
         random.NextBytes(state);
         return state;
     }
 
     private static HistoryBatch Events(long first, Random random)
     {
-        byte[] events = new byte[random.Next(1, 400)];
+        var events = new byte[random.Next(1, 400)];
         random.NextBytes(events);
         return new HistoryBatch(first, 1, UnsafeByteOperations.UnsafeWrap(events));
     }

@@ -31,20 +31,20 @@ public sealed class VisibilityAgreementTests : IAsyncLifetime
     private static readonly double[] Reals = [double.MinValue, -0.5, -0.0, 0.0, 0.5, 1, double.Epsilon, double.MaxValue];
     private static readonly string[] Words = ["fox", "Fox dog", "dog, cat!", "...", "", "日本 fox"];
 
-    private readonly TempDirectory _directory = new();
-    private readonly VolatileStore _model = new();
-    private SqliteStore _store = null!;
+    private readonly TempDirectory directory = new();
+    private readonly VolatileStore model = new();
+    private SqliteStore store = null!;
 
     public ValueTask InitializeAsync()
     {
-        _store = SqliteStore.Open(_directory.File("baton.db"));
+        store = SqliteStore.Open(directory.File("baton.db"));
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _store.DisposeAsync();
-        _directory.Dispose();
+        await store.DisposeAsync();
+        directory.Dispose();
     }
 
     [Fact]
@@ -53,17 +53,20 @@ public sealed class VisibilityAgreementTests : IAsyncLifetime
         long nonEmpty = 0, queries = 0;
         var batch = new WriteBatch();
         foreach ((VisibilityRecord record, int i) in Record.Array[200].Single().Select((record, i) => (record, i)))
+        {
             batch.Visibility[i + 1] = record with { RunKey = i + 1 };
-        _model.Commit(batch);
-        _store.Commit(batch);
+        }
+
+        model.Commit(batch);
+        store.Commit(batch);
         Gen.Select(Query, Gen.Int[1, 60]).Sample((text, pageSize) =>
         {
-            VisibilityQuery query = VisibilityQuery.Parse(text, Custom, EntityKind.Workflow);
-            long[] expected = AllPages(_model.Visibility, query, 1_000);
-            Assert.Equal(expected, AllPages(_store.Visibility, query, pageSize));
-            Assert.Equal(expected, AllPages(_model.Visibility, query, pageSize));
-            Assert.Equal(expected.Length, _store.Visibility.Count(EntityKind.Workflow, "ns", query));
-            Assert.Equal(Groups(_model.Visibility, query), Groups(_store.Visibility, query));
+            var query = VisibilityQuery.Parse(text, Custom, EntityKind.Workflow);
+            var expected = AllPages(model.Visibility, query, 1_000);
+            Assert.Equal(expected, AllPages(store.Visibility, query, pageSize));
+            Assert.Equal(expected, AllPages(model.Visibility, query, pageSize));
+            Assert.Equal(expected.Length, store.Visibility.Count(EntityKind.Workflow, "ns", query));
+            Assert.Equal(Groups(model.Visibility, query), Groups(store.Visibility, query));
             Interlocked.Add(ref nonEmpty, Math.Sign(expected.Length));
             Interlocked.Increment(ref queries);
         }, iter: 2_000, threads: 1);
@@ -76,7 +79,7 @@ public sealed class VisibilityAgreementTests : IAsyncLifetime
         ReadOnlyMemory<byte> next = default;
         do
         {
-            VisibilityPage page = reader.List(EntityKind.Workflow, "ns", query, pageSize, next);
+            var page = reader.List(EntityKind.Workflow, "ns", query, pageSize, next);
             keys.AddRange(page.Records.Select(record => record.RunKey));
             next = page.Next;
         }

@@ -9,9 +9,9 @@ namespace Baton.Durable.Tests.Visibility;
 /// <summary>That the queries which consoles and tools ask all day are answered from an index, whatever the file holds.</summary>
 public sealed class VisibilityPlanTests : IDisposable
 {
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory directory = new();
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose() => directory.Dispose();
 
     [Theory]
     [InlineData("", "visibility_in_order", true)]
@@ -29,15 +29,15 @@ public sealed class VisibilityPlanTests : IDisposable
     [InlineData("StartTime > '2026-01-31T00:00:00Z' ORDER BY StartTime DESC", "visibility_by_start", true)]
     public async Task A_usual_query_uses_an_index(string query, string index, bool inOrder)
     {
-        string file = _directory.File("baton.db");
+        var file = directory.File("baton.db");
         await SqliteStore.Open(file).DisposeAsync();
-        VisibilityQuery parsed = Samples.Query(query, ("Color", AttributeType.Keyword));
+        var parsed = Samples.Query(query, ("Color", AttributeType.Keyword));
         var ordering = new VisibilityOrdering(EntityKind.Workflow, "ns", parsed);
         VisibilitySql first = VisibilitySql.List("*", 1, EntityKind.Workflow, parsed, ordering, null, 20, _ => 1);
         VisibilitySql next = VisibilitySql.List("*", 1, EntityKind.Workflow, parsed, ordering, ordering.Read(ordering.PositionOf(Samples.Record(1))), 20, _ => 1);
-        foreach (VisibilitySql sql in (VisibilitySql[])[first, next])
+        foreach (var sql in (VisibilitySql[])[first, next])
         {
-            string plan = Explain(file, sql);
+            var plan = Explain(file, sql);
             Assert.Contains(index, plan, StringComparison.Ordinal);
             // Sorting what an index did not order means reading all of it for a page.
             Assert.Equal(inOrder, !plan.Contains("TEMP B-TREE FOR ORDER BY", StringComparison.Ordinal));
@@ -48,12 +48,18 @@ public sealed class VisibilityPlanTests : IDisposable
     private static string Explain(string file, VisibilitySql sql)
     {
         using var connection = new SqliteConnection(file);
-        using SqliteStatement rows = connection.Prepare("EXPLAIN QUERY PLAN " + sql.Text).Begin();
-        foreach (object value in sql.Parameters)
+        using var rows = connection.Prepare("EXPLAIN QUERY PLAN " + sql.Text).Begin();
+        foreach (var value in sql.Parameters)
+        {
             rows.BindValue(value);
+        }
+
         var plan = new List<string>();
         while (rows.Step())
+        {
             plan.Add(rows.Text(3));
+        }
+
         return string.Join('\n', plan);
     }
 }

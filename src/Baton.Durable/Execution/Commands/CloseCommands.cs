@@ -1,7 +1,7 @@
+using Baton.Durable.Execution.Transitions;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
-using Baton.Durable.Execution.Transitions;
 
 namespace Baton.Durable.Execution.Commands;
 

@@ -1,10 +1,10 @@
 using Baton.Durable.Execution.Transitions;
+using Baton.Durable.State;
 using Google.Protobuf;
 using Temporalio.Api.Command.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
 using Temporalio.Api.Update.V1;
-using Baton.Durable.State;
 using ProtocolMessage = Temporalio.Api.Protocol.V1.Message;
 
 namespace Baton.Durable.Execution.Commands;

@@ -5,12 +5,16 @@ internal sealed class DocumentWriter(SqliteConnection connection)
 {
     public void Apply(WriteBatch batch)
     {
-        foreach (((string kind, string key), byte[]? value) in batch.Documents)
+        foreach (((var kind, var key), var value) in batch.Documents)
         {
             if (value is null)
+            {
                 connection.Prepare("DELETE FROM documents WHERE kind = ? AND key = ?").Begin().Bind(kind).Bind(key).Run();
+            }
             else
+            {
                 connection.Prepare("INSERT OR REPLACE INTO documents (kind, key, value) VALUES (?, ?, ?)").Begin().Bind(kind).Bind(key).Bind(value.AsSpan()).Run();
+            }
         }
     }
 }
@@ -20,18 +24,21 @@ internal sealed class DocumentReader(ReaderPool pool) : IDocumentReader
 {
     public byte[]? Get(string kind, string key)
     {
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement row = reader.Begin("SELECT value FROM documents WHERE kind = ? AND key = ?").Bind(kind).Bind(key);
+        using var reader = pool.Rent();
+        using var row = reader.Begin("SELECT value FROM documents WHERE kind = ? AND key = ?").Bind(kind).Bind(key);
         return row.Step() ? row.Bytes(0) : null;
     }
 
     public IReadOnlyList<(string Key, byte[] Value)> List(string kind)
     {
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement rows = reader.Begin("SELECT key, value FROM documents WHERE kind = ? ORDER BY key").Bind(kind);
+        using var reader = pool.Rent();
+        using var rows = reader.Begin("SELECT key, value FROM documents WHERE kind = ? ORDER BY key").Bind(kind);
         var documents = new List<(string, byte[])>();
         while (rows.Step())
+        {
             documents.Add((rows.Text(0), rows.Bytes(1)));
+        }
+
         return documents;
     }
 }

@@ -6,14 +6,14 @@ namespace Baton.Durable.Storage.Sqlite;
 /// </summary>
 internal sealed class FileLock : IDisposable
 {
-    private readonly FileStream _file;
+    private readonly FileStream file;
 
-    private FileLock(FileStream file) => _file = file;
+    private FileLock(FileStream file) => this.file = file;
 
     /// <exception cref="StoreException">Another server has the file open, or the lock file cannot be made.</exception>
     public static FileLock Take(string path)
     {
-        string lockPath = path + ".lock";
+        var lockPath = path + ".lock";
         try
         {
             // The file stays when the lock goes: removing it would let two processes lock two files of one name.
@@ -33,5 +33,5 @@ internal sealed class FileLock : IDisposable
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 }

@@ -12,34 +12,42 @@ internal sealed class HistoryWriter
 {
     private const int Bite = 256;
 
-    private readonly SqliteConnection _connection;
-    private readonly HashSet<long> _doomed = [];
+    private readonly SqliteConnection connection;
+    private readonly HashSet<long> doomed = [];
 
-    // What this transaction changed in _doomed, last change last.
-    private readonly List<(long RunKey, bool Added)> _uncommitted = [];
+    // What this transaction changed in doomed, last change last.
+    private readonly List<(long RunKey, bool Added)> uncommitted = [];
 
     public HistoryWriter(SqliteConnection connection)
     {
-        _connection = connection;
-        using SqliteStatement rows = Prepare("SELECT run_key FROM doomed_histories");
+        this.connection = connection;
+        using var rows = Prepare("SELECT run_key FROM doomed_histories");
         while (rows.Step())
-            _doomed.Add(rows.Long(0));
+        {
+            doomed.Add(rows.Long(0));
+        }
     }
 
     public void Apply(WriteBatch batch)
     {
-        foreach (long runKey in batch.HistoryDeletes)
+        foreach (var runKey in batch.HistoryDeletes)
         {
-            if (DeleteBite(runKey) < Bite || _doomed.Contains(runKey))
+            if (DeleteBite(runKey) < Bite || doomed.Contains(runKey))
+            {
                 continue;
+            }
+
             Prepare("INSERT INTO doomed_histories (run_key) VALUES (?)").Bind(runKey).Run();
-            _doomed.Add(runKey);
-            _uncommitted.Add((runKey, Added: true));
+            doomed.Add(runKey);
+            uncommitted.Add((runKey, Added: true));
         }
-        foreach ((long runKey, HistoryBatch events) in batch.History)
+        foreach ((var runKey, var events) in batch.History)
         {
-            if (_doomed.Count > 0 && _doomed.Contains(runKey))
+            if (doomed.Count > 0 && doomed.Contains(runKey))
+            {
                 DeleteRest(runKey);
+            }
+
             Prepare("INSERT INTO history (run_key, first_event_id, event_count, events) VALUES (?, ?, ?, ?)").Bind(runKey).Bind(events.FirstEventId).Bind(events.EventCount).Bind(events.Events.Span).Run();
         }
     }
@@ -47,35 +55,45 @@ internal sealed class HistoryWriter
     /// <summary>Takes one bite off a doomed history, in the caller's transaction. False when there is none.</summary>
     public bool Purge()
     {
-        if (_doomed.Count == 0)
+        if (doomed.Count == 0)
+        {
             return false;
-        long runKey = _doomed.First();
+        }
+
+        var runKey = doomed.First();
         if (DeleteBite(runKey) < Bite)
+        {
             Undoom(runKey);
+        }
+
         return true;
     }
 
-    public bool HasDoomed => _doomed.Count > 0;
+    public bool HasDoomed => doomed.Count > 0;
 
-    public void Committed() => _uncommitted.Clear();
+    public void Committed() => uncommitted.Clear();
 
     public void RolledBack()
     {
-        for (int i = _uncommitted.Count - 1; i >= 0; i--)
+        for (var i = uncommitted.Count - 1; i >= 0; i--)
         {
-            if (_uncommitted[i].Added)
-                _doomed.Remove(_uncommitted[i].RunKey);
+            if (uncommitted[i].Added)
+            {
+                doomed.Remove(uncommitted[i].RunKey);
+            }
             else
-                _doomed.Add(_uncommitted[i].RunKey);
+            {
+                doomed.Add(uncommitted[i].RunKey);
+            }
         }
-        _uncommitted.Clear();
+        uncommitted.Clear();
     }
 
-    private SqliteStatement Prepare(string sql) => _connection.Prepare(sql).Begin();
+    private SqliteStatement Prepare(string sql) => connection.Prepare(sql).Begin();
 
     private int DeleteBite(long runKey)
     {
-        int deleted = Prepare("DELETE FROM history WHERE seq IN (SELECT seq FROM history WHERE run_key = ? LIMIT ?)").Bind(runKey).Bind(Bite).Run();
+        var deleted = Prepare("DELETE FROM history WHERE seq IN (SELECT seq FROM history WHERE run_key = ? LIMIT ?)").Bind(runKey).Bind(Bite).Run();
         CrashPoints.Hit(CrashPoints.DuringRetention);
         return deleted;
     }
@@ -89,8 +107,8 @@ internal sealed class HistoryWriter
     private void Undoom(long runKey)
     {
         Prepare("DELETE FROM doomed_histories WHERE run_key = ?").Bind(runKey).Run();
-        _doomed.Remove(runKey);
-        _uncommitted.Add((runKey, Added: false));
+        doomed.Remove(runKey);
+        uncommitted.Add((runKey, Added: false));
     }
 }
 
@@ -99,8 +117,8 @@ internal sealed class HistoryReader(ReaderPool pool) : IHistoryReader
 {
     public IReadOnlyList<HistoryBatch> Read(long runKey, long fromEventId, long untilEventId, int maxEvents, int maxBytes)
     {
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement rows = reader.Begin("""
+        using var reader = pool.Rent();
+        using var rows = reader.Begin("""
             SELECT first_event_id, event_count, events FROM history
             WHERE run_key = ?1 AND first_event_id < ?3
               AND first_event_id >= coalesce((SELECT max(first_event_id) FROM history WHERE run_key = ?1 AND first_event_id <= ?2), ?2)
@@ -113,8 +131,8 @@ internal sealed class HistoryReader(ReaderPool pool) : IHistoryReader
 
     public IReadOnlyList<HistoryBatch> ReadReverse(long runKey, long fromEventId, int maxEvents, int maxBytes)
     {
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement rows = reader.Begin("""
+        using var reader = pool.Rent();
+        using var rows = reader.Begin("""
             SELECT first_event_id, event_count, events FROM history
             WHERE run_key = ?1 AND first_event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM doomed_histories WHERE run_key = ?1)
             ORDER BY first_event_id DESC
@@ -133,7 +151,9 @@ internal sealed class HistoryReader(ReaderPool pool) : IHistoryReader
             events += batch.EventCount;
             bytes += batch.Events.Length;
             if (events >= maxEvents || bytes >= maxBytes)
+            {
                 break;
+            }
         }
         return batches;
     }

@@ -11,20 +11,22 @@ internal sealed class ReaderPool(string path) : IDisposable
     // More than this many at once is a burst; the extra ones are closed when it is over.
     private const int MaxIdle = 16;
 
-    private readonly ConcurrentBag<SqliteConnection> _idle = [];
-    private volatile bool _disposed;
+    private readonly ConcurrentBag<SqliteConnection> idle = [];
+    private volatile bool disposed;
 
     public Lease Rent()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new Lease(this, _idle.TryTake(out SqliteConnection? connection) ? connection : Open());
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return new Lease(this, idle.TryTake(out var connection) ? connection : Open());
     }
 
     public void Dispose()
     {
-        _disposed = true;
-        while (_idle.TryTake(out SqliteConnection? connection))
+        disposed = true;
+        while (idle.TryTake(out var connection))
+        {
             connection.Dispose();
+        }
     }
 
     private SqliteConnection Open()
@@ -44,10 +46,14 @@ internal sealed class ReaderPool(string path) : IDisposable
 
     private void Return(SqliteConnection connection)
     {
-        if (_disposed || _idle.Count >= MaxIdle)
+        if (disposed || idle.Count >= MaxIdle)
+        {
             connection.Dispose();
+        }
         else
-            _idle.Add(connection);
+        {
+            idle.Add(connection);
+        }
     }
 
     internal readonly struct Lease(ReaderPool pool, SqliteConnection connection) : IDisposable

@@ -11,7 +11,7 @@ internal sealed class SqliteConnection : IDisposable
     // Statements of visibility queries come and go with the text of the query; beyond this many, all are thrown away.
     private const int MaxStatements = 128;
 
-    private readonly Dictionary<string, SqliteStatement> _statements = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SqliteStatement> statements = new(StringComparer.Ordinal);
 
     static SqliteConnection() => Batteries_V2.Init();
 
@@ -21,11 +21,11 @@ internal sealed class SqliteConnection : IDisposable
     {
         Path = path;
         // NOMUTEX: the one-thread rule is ours, so SQLite needs no lock of its own around each call.
-        int code = raw.sqlite3_open_v2(path, out sqlite3 db, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE | raw.SQLITE_OPEN_NOMUTEX, null);
+        var code = raw.sqlite3_open_v2(path, out var db, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE | raw.SQLITE_OPEN_NOMUTEX, null);
         Db = db;
         if (code != raw.SQLITE_OK)
         {
-            StoreException failure = SqliteFailure.Of(code, path, db);
+            var failure = SqliteFailure.Of(code, path, db);
             db?.Dispose();
             throw failure;
         }
@@ -44,12 +44,18 @@ internal sealed class SqliteConnection : IDisposable
     /// <summary>The prepared statement for <paramref name="sql"/>, kept for the next time.</summary>
     public SqliteStatement Prepare(string sql)
     {
-        if (_statements.TryGetValue(sql, out SqliteStatement? statement))
+        if (statements.TryGetValue(sql, out var statement))
+        {
             return statement;
-        if (_statements.Count >= MaxStatements)
+        }
+
+        if (statements.Count >= MaxStatements)
+        {
             DisposeStatements();
-        Check(raw.sqlite3_prepare_v3(Db, sql, raw.SQLITE_PREPARE_PERSISTENT, out sqlite3_stmt handle));
-        return _statements[sql] = new SqliteStatement(this, handle);
+        }
+
+        Check(raw.sqlite3_prepare_v3(Db, sql, raw.SQLITE_PREPARE_PERSISTENT, out var handle));
+        return statements[sql] = new SqliteStatement(this, handle);
     }
 
     /// <summary>Runs statements that are not worth keeping: schema, pragmas.</summary>
@@ -58,14 +64,16 @@ internal sealed class SqliteConnection : IDisposable
     /// <summary>The first column of the first row as a number, 0 when there is no row.</summary>
     public long Scalar(string sql)
     {
-        using SqliteStatement statement = Prepare(sql).Begin();
+        using var statement = Prepare(sql).Begin();
         return statement.Step() ? statement.Long(0) : 0;
     }
 
     public void Check(int code)
     {
         if (code != raw.SQLITE_OK && code != raw.SQLITE_DONE && code != raw.SQLITE_ROW)
+        {
             throw SqliteFailure.Of(code, Path, Db);
+        }
     }
 
     public void Dispose()
@@ -76,8 +84,11 @@ internal sealed class SqliteConnection : IDisposable
 
     private void DisposeStatements()
     {
-        foreach (SqliteStatement statement in _statements.Values)
+        foreach (var statement in statements.Values)
+        {
             statement.Close();
-        _statements.Clear();
+        }
+
+        statements.Clear();
     }
 }

@@ -7,9 +7,9 @@ internal static class SqliteFailure
 {
     public static StoreException Of(int code, string path, sqlite3? db)
     {
-        int extended = db is null || db.IsInvalid ? code : raw.sqlite3_extended_errcode(db);
-        string detail = db is null || db.IsInvalid ? raw.sqlite3_errstr(code).utf8_to_string() : raw.sqlite3_errmsg(db).utf8_to_string();
-        string cause = (code & 0xff) switch
+        var extended = db is null || db.IsInvalid ? code : raw.sqlite3_extended_errcode(db);
+        var detail = db is null || db.IsInvalid ? raw.sqlite3_errstr(code).utf8_to_string() : raw.sqlite3_errmsg(db).utf8_to_string();
+        var cause = (code & 0xff) switch
         {
             raw.SQLITE_FULL => $"The disk that holds '{path}' is full. Nothing of this write was kept; free some space and the server goes on by itself.",
             raw.SQLITE_IOERR => $"The disk that holds '{path}' failed to read or write. Nothing of this write was kept; check the disk and the file system's log.",

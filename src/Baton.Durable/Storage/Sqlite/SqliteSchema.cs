@@ -118,16 +118,27 @@ internal static class SqliteSchema
     /// <exception cref="StoreException">The file is of another program, or of a newer release.</exception>
     public static void Migrate(SqliteConnection connection)
     {
-        long version = connection.Scalar("PRAGMA user_version");
-        long application = connection.Scalar("PRAGMA application_id");
-        bool empty = connection.Scalar("SELECT count(*) FROM sqlite_schema") == 0;
+        var version = connection.Scalar("PRAGMA user_version");
+        var application = connection.Scalar("PRAGMA application_id");
+        var empty = connection.Scalar("SELECT count(*) FROM sqlite_schema") == 0;
         if (!empty && application != ApplicationId)
+        {
             throw new StoreException($"'{connection.Path}' is an SQLite file, but not one of Baton. Name another file, or move this one away.");
+        }
+
         if (version > Version)
+        {
             throw new StoreException($"'{connection.Path}' was written by a newer release of Baton (its format is {version}, this release knows {Version}). Run that release, or restore a backup.");
+        }
+
         if (empty)
+        {
             connection.Execute(CreationSettings);
-        for (long next = version; next < Version; next++)
+        }
+
+        for (var next = version; next < Version; next++)
+        {
             connection.Execute($"BEGIN IMMEDIATE; {Steps[next]} PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {next + 1}; COMMIT;");
+        }
     }
 }

@@ -10,41 +10,44 @@ namespace Baton.Durable.Storage.Sqlite;
 /// </summary>
 internal sealed class SqliteStatement(SqliteConnection connection, sqlite3_stmt handle) : IDisposable
 {
-    private int _next;
+    private int next;
 
     /// <summary>Ready for parameters.</summary>
     public SqliteStatement Begin()
     {
-        _next = 0;
+        next = 0;
         return this;
     }
 
     public SqliteStatement Bind(long value)
     {
-        connection.Check(raw.sqlite3_bind_int64(handle, ++_next, value));
+        connection.Check(raw.sqlite3_bind_int64(handle, ++next, value));
         return this;
     }
 
     public SqliteStatement Bind(long? value)
     {
         if (value is { } number)
+        {
             return Bind(number);
-        connection.Check(raw.sqlite3_bind_null(handle, ++_next));
+        }
+
+        connection.Check(raw.sqlite3_bind_null(handle, ++next));
         return this;
     }
 
     public SqliteStatement Bind(double value)
     {
-        connection.Check(raw.sqlite3_bind_double(handle, ++_next, value));
+        connection.Check(raw.sqlite3_bind_double(handle, ++next, value));
         return this;
     }
 
     public SqliteStatement Bind(string value)
     {
         const int OnStack = 512;
-        int most = Encoding.UTF8.GetMaxByteCount(value.Length);
-        Span<byte> utf8 = most <= OnStack ? stackalloc byte[OnStack] : new byte[most];
-        connection.Check(raw.sqlite3_bind_text(handle, ++_next, utf8[..Encoding.UTF8.GetBytes(value, utf8)]));
+        var most = Encoding.UTF8.GetMaxByteCount(value.Length);
+        var utf8 = most <= OnStack ? stackalloc byte[OnStack] : new byte[most];
+        connection.Check(raw.sqlite3_bind_text(handle, ++next, utf8[..Encoding.UTF8.GetBytes(value, utf8)]));
         return this;
     }
 
@@ -53,7 +56,7 @@ internal sealed class SqliteStatement(SqliteConnection connection, sqlite3_stmt 
 
     public SqliteStatement Bind(ReadOnlySpan<byte> value)
     {
-        connection.Check(raw.sqlite3_bind_blob(handle, ++_next, value));
+        connection.Check(raw.sqlite3_bind_blob(handle, ++next, value));
         return this;
     }
 
@@ -69,12 +72,18 @@ internal sealed class SqliteStatement(SqliteConnection connection, sqlite3_stmt 
     /// <summary>True when there is a row.</summary>
     public bool Step()
     {
-        int code = raw.sqlite3_step(handle);
+        var code = raw.sqlite3_step(handle);
         if (code == raw.SQLITE_ROW)
+        {
             return true;
+        }
+
         if (code == raw.SQLITE_DONE)
+        {
             return false;
-        StoreException failure = SqliteFailure.Of(code, connection.Path, connection.Db);
+        }
+
+        var failure = SqliteFailure.Of(code, connection.Path, connection.Db);
         raw.sqlite3_reset(handle);
         throw failure;
     }
@@ -85,7 +94,7 @@ internal sealed class SqliteStatement(SqliteConnection connection, sqlite3_stmt 
         while (Step())
         {
         }
-        int changes = connection.Changes;
+        var changes = connection.Changes;
         raw.sqlite3_reset(handle);
         return changes;
     }

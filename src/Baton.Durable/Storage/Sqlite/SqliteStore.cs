@@ -41,34 +41,34 @@ internal sealed class SqliteStore : IDurableStore
     private const int FreePagesKept = 256;
     private const int VacuumBite = 256;
 
-    private readonly FileLock _lock;
-    private readonly SqliteConnection _writer;
-    private readonly ReaderPool _readers;
-    private readonly NameTable _namespaces;
-    private readonly NameTable _attributes;
-    private readonly EntityWriter _entityWriter;
-    private readonly HistoryWriter _historyWriter;
-    private readonly VisibilityWriter _visibilityWriter;
-    private readonly DocumentWriter _documentWriter;
-    private long _framesSinceCheckpoint;
-    private bool _mustOverwriteLog;
-    private bool _disposed;
+    private readonly FileLock fileLock;
+    private readonly SqliteConnection writer;
+    private readonly ReaderPool readers;
+    private readonly NameTable namespaces;
+    private readonly NameTable attributes;
+    private readonly EntityWriter entityWriter;
+    private readonly HistoryWriter historyWriter;
+    private readonly VisibilityWriter visibilityWriter;
+    private readonly DocumentWriter documentWriter;
+    private long framesSinceCheckpoint;
+    private bool mustOverwriteLog;
+    private bool disposed;
 
     private SqliteStore(string path, FileLock fileLock, SqliteConnection writer)
     {
-        _lock = fileLock;
-        _writer = writer;
-        _readers = new ReaderPool(path);
-        _namespaces = new NameTable(writer, "namespaces");
-        _attributes = new NameTable(writer, "attributes");
-        _entityWriter = new EntityWriter(writer, _namespaces);
-        _historyWriter = new HistoryWriter(writer);
-        _visibilityWriter = new VisibilityWriter(writer, _namespaces, _attributes);
-        _documentWriter = new DocumentWriter(writer);
-        Entities = new EntityReader(_readers, _namespaces);
-        Histories = new HistoryReader(_readers);
-        Visibility = new VisibilityReader(_readers, _namespaces, _attributes);
-        Documents = new DocumentReader(_readers);
+        this.fileLock = fileLock;
+        this.writer = writer;
+        readers = new ReaderPool(path);
+        namespaces = new NameTable(writer, "namespaces");
+        attributes = new NameTable(writer, "attributes");
+        entityWriter = new EntityWriter(writer, namespaces);
+        historyWriter = new HistoryWriter(writer);
+        visibilityWriter = new VisibilityWriter(writer, namespaces, attributes);
+        documentWriter = new DocumentWriter(writer);
+        Entities = new EntityReader(readers, namespaces);
+        Histories = new HistoryReader(readers);
+        Visibility = new VisibilityReader(readers, namespaces, attributes);
+        Documents = new DocumentReader(readers);
     }
 
     public IEntityReader Entities { get; }
@@ -85,7 +85,7 @@ internal sealed class SqliteStore : IDurableStore
     public static SqliteStore Open(string path, long? maxBytes = null)
     {
         path = Path.GetFullPath(path);
-        FileLock fileLock = FileLock.Take(path);
+        var fileLock = FileLock.Take(path);
         SqliteConnection? writer = null;
         try
         {
@@ -93,7 +93,10 @@ internal sealed class SqliteStore : IDurableStore
             SqliteSchema.Migrate(writer);
             writer.Execute(SqliteSchema.WriterSettings);
             if (maxBytes is { } limit)
+            {
                 writer.Scalar(string.Create(CultureInfo.InvariantCulture, $"PRAGMA max_page_count = {Math.Max(1, limit / PageSize)}"));
+            }
+
             var store = new SqliteStore(path, fileLock, writer);
             // The log that a killed server left: fold it in now, while nobody waits for a commit.
             store.Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
@@ -110,9 +113,15 @@ internal sealed class SqliteStore : IDurableStore
     public void Commit(WriteBatch batch)
     {
         if (batch.IsEmpty)
+        {
             return;
-        if (_mustOverwriteLog)
+        }
+
+        if (mustOverwriteLog)
+        {
             OverwriteLog();
+        }
+
         try
         {
             InTransaction(() => Apply(batch));
@@ -123,27 +132,35 @@ internal sealed class SqliteStore : IDurableStore
             throw;
         }
         CrashPoints.Hit(CrashPoints.AfterCommit);
-        if (_framesSinceCheckpoint >= CheckpointFramesForced)
+        if (framesSinceCheckpoint >= CheckpointFramesForced)
+        {
             TryCheckpoint();
+        }
     }
 
     public bool Maintain()
     {
-        if (_historyWriter.HasDoomed)
-            InTransaction(() => _historyWriter.Purge());
-        bool surplus = GiveBackFreePages();
-        if (_framesSinceCheckpoint >= CheckpointFrames)
+        if (historyWriter.HasDoomed)
+        {
+            InTransaction(() => historyWriter.Purge());
+        }
+
+        var surplus = GiveBackFreePages();
+        if (framesSinceCheckpoint >= CheckpointFrames)
+        {
             Checkpoint(raw.SQLITE_CHECKPOINT_PASSIVE);
-        return surplus || _historyWriter.HasDoomed;
+        }
+
+        return surplus || historyWriter.HasDoomed;
     }
 
     public StoreStatistics GetStatistics()
     {
         const string LiveHistory = "FROM history WHERE run_key NOT IN (SELECT run_key FROM doomed_histories)";
-        using ReaderPool.Lease reader = _readers.Rent();
+        using var reader = readers.Rent();
         return new StoreStatistics(
-            FileBytes: LengthOf(_writer.Path),
-            LogBytes: LengthOf(_writer.Path + "-wal"),
+            FileBytes: LengthOf(writer.Path),
+            LogBytes: LengthOf(writer.Path + "-wal"),
             FreeBytes: reader.Scalar("PRAGMA freelist_count") * PageSize,
             Entities: reader.Scalar("SELECT count(*) FROM entities"),
             HistoryBatches: reader.Scalar($"SELECT count(*) {LiveHistory}"),
@@ -152,10 +169,13 @@ internal sealed class SqliteStore : IDurableStore
 
     public ValueTask DisposeAsync()
     {
-        if (_disposed)
+        if (disposed)
+        {
             return ValueTask.CompletedTask;
-        _disposed = true;
-        _readers.Dispose();
+        }
+
+        disposed = true;
+        readers.Dispose();
         // Leaves one file behind, and nothing to recover at the next start. Where it fails, the log holds everything.
         try
         {
@@ -164,33 +184,33 @@ internal sealed class SqliteStore : IDurableStore
         catch (StoreException)
         {
         }
-        _writer.Dispose();
-        _lock.Dispose();
+        writer.Dispose();
+        fileLock.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private void Apply(WriteBatch batch)
     {
-        _entityWriter.Apply(batch);
-        _historyWriter.Apply(batch);
-        _visibilityWriter.Apply(batch);
-        _documentWriter.Apply(batch);
+        entityWriter.Apply(batch);
+        historyWriter.Apply(batch);
+        visibilityWriter.Apply(batch);
+        documentWriter.Apply(batch);
         CrashPoints.Hit(CrashPoints.BeforeCommit);
     }
 
     private void InTransaction(Action write)
     {
-        bool committing = false;
+        var committing = false;
         try
         {
-            _writer.Prepare("BEGIN IMMEDIATE").Begin().Run();
+            writer.Prepare("BEGIN IMMEDIATE").Begin().Run();
             write();
             committing = true;
-            _writer.Prepare("COMMIT").Begin().Run();
+            writer.Prepare("COMMIT").Begin().Run();
         }
         catch
         {
-            _mustOverwriteLog |= committing;
+            mustOverwriteLog |= committing;
             Rollback();
             throw;
         }
@@ -198,36 +218,41 @@ internal sealed class SqliteStore : IDurableStore
         {
             CountFrames();
         }
-        _namespaces.Committed();
-        _attributes.Committed();
-        _entityWriter.Committed();
-        _historyWriter.Committed();
-        _visibilityWriter.Committed();
+        namespaces.Committed();
+        attributes.Committed();
+        entityWriter.Committed();
+        historyWriter.Committed();
+        visibilityWriter.Committed();
     }
 
     private void Rollback()
     {
-        if (_writer.InTransaction)
-            raw.sqlite3_exec(_writer.Db, "ROLLBACK");
-        _namespaces.RolledBack();
-        _attributes.RolledBack();
-        _entityWriter.RolledBack();
-        _historyWriter.RolledBack();
-        _visibilityWriter.RolledBack();
+        if (writer.InTransaction)
+        {
+            raw.sqlite3_exec(writer.Db, "ROLLBACK");
+        }
+
+        namespaces.RolledBack();
+        attributes.RolledBack();
+        entityWriter.RolledBack();
+        historyWriter.RolledBack();
+        visibilityWriter.RolledBack();
     }
 
     private void OverwriteLog()
     {
-        InTransaction(() => _writer.Prepare("INSERT INTO meta (key, value) VALUES ('failed_commits', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1").Begin().Run());
-        _mustOverwriteLog = false;
+        InTransaction(() => writer.Prepare("INSERT INTO meta (key, value) VALUES ('failed_commits', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1").Begin().Run());
+        mustOverwriteLog = false;
     }
 
     private void TryOverwriteLog()
     {
         try
         {
-            if (_mustOverwriteLog)
+            if (mustOverwriteLog)
+            {
                 OverwriteLog();
+            }
         }
         catch (StoreException)
         {
@@ -238,24 +263,30 @@ internal sealed class SqliteStore : IDurableStore
     /// <summary>True when there is more to give back.</summary>
     private bool GiveBackFreePages()
     {
-        long surplus = _writer.Scalar("PRAGMA freelist_count") - FreePagesKept;
+        var surplus = writer.Scalar("PRAGMA freelist_count") - FreePagesKept;
         // Not for a handful: a run that ends frees pages which the next one takes again.
         if (surplus < FreePagesKept)
+        {
             return false;
-        _writer.Prepare(string.Create(CultureInfo.InvariantCulture, $"PRAGMA incremental_vacuum({VacuumBite})")).Begin().Run();
+        }
+
+        writer.Prepare(string.Create(CultureInfo.InvariantCulture, $"PRAGMA incremental_vacuum({VacuumBite})")).Begin().Run();
         CountFrames();
         // The file itself shrinks with the next checkpoint.
         if (surplus - VacuumBite < FreePagesKept)
-            _framesSinceCheckpoint = Math.Max(_framesSinceCheckpoint, CheckpointFrames);
+        {
+            framesSinceCheckpoint = Math.Max(framesSinceCheckpoint, CheckpointFrames);
+        }
+
         return surplus - VacuumBite >= FreePagesKept;
     }
 
     private void Checkpoint(int mode)
     {
         CrashPoints.HitSoon(CrashPoints.DuringCheckpoint);
-        _writer.Check(raw.sqlite3_wal_checkpoint_v2(_writer.Db, "main", mode, out int frames, out int done));
+        writer.Check(raw.sqlite3_wal_checkpoint_v2(writer.Db, "main", mode, out var frames, out var done));
         // Frames behind a reader's snapshot wait for the next time.
-        _framesSinceCheckpoint = Math.Max(0, frames - done);
+        framesSinceCheckpoint = Math.Max(0, frames - done);
     }
 
     // After a commit that is durable: whatever happens here is no failure of that commit.
@@ -273,8 +304,8 @@ internal sealed class SqliteStore : IDurableStore
 
     private void CountFrames()
     {
-        raw.sqlite3_db_status(_writer.Db, PagesWritten, out int pages, out _, resetFlg: 1);
-        _framesSinceCheckpoint += pages;
+        raw.sqlite3_db_status(writer.Db, PagesWritten, out var pages, out _, resetFlg: 1);
+        framesSinceCheckpoint += pages;
     }
 
     private static long LengthOf(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;

@@ -7,25 +7,25 @@ namespace Baton.Durable.Storage.Sqlite;
 /// <summary>Writes what lists and counts see: a row per record, and a row per value of each search attribute.</summary>
 internal sealed class VisibilityWriter
 {
-    private readonly SqliteConnection _connection;
-    private readonly NameTable _namespaces;
-    private readonly NameTable _attributes;
+    private readonly SqliteConnection connection;
+    private readonly NameTable namespaces;
+    private readonly NameTable attributes;
 
     // Keys above it have no row: such a record is inserted without looking for it first.
-    private long _maxRow;
-    private long _committedMaxRow;
+    private long maxRow;
+    private long committedMaxRow;
 
     public VisibilityWriter(SqliteConnection connection, NameTable namespaces, NameTable attributes)
     {
-        _connection = connection;
-        _namespaces = namespaces;
-        _attributes = attributes;
-        _maxRow = _committedMaxRow = connection.Scalar("SELECT max(run_key) FROM visibility");
+        this.connection = connection;
+        this.namespaces = namespaces;
+        this.attributes = attributes;
+        maxRow = committedMaxRow = connection.Scalar("SELECT max(run_key) FROM visibility");
     }
 
     public void Apply(WriteBatch batch)
     {
-        foreach ((long runKey, VisibilityRecord? record) in batch.Visibility)
+        foreach ((var runKey, var record) in batch.Visibility)
         {
             if (record is null)
             {
@@ -39,34 +39,40 @@ internal sealed class VisibilityWriter
         }
     }
 
-    public void Committed() => _committedMaxRow = _maxRow;
+    public void Committed() => committedMaxRow = maxRow;
 
-    public void RolledBack() => _maxRow = _committedMaxRow;
+    public void RolledBack() => maxRow = committedMaxRow;
 
-    private SqliteStatement Prepare(string sql) => _connection.Prepare(sql).Begin();
+    private SqliteStatement Prepare(string sql) => connection.Prepare(sql).Begin();
 
     private void Put(VisibilityRecord record)
     {
-        byte[] attributes = StoredAttributeCodec.Encode(record.Attributes);
-        if (record.RunKey > _maxRow)
+        var attributes = StoredAttributeCodec.Encode(record.Attributes);
+        if (record.RunKey > maxRow)
         {
             Insert(record, attributes);
             InsertValues(record);
-            _maxRow = record.RunKey;
+            maxRow = record.RunKey;
             return;
         }
-        bool sameAttributes = HasAttributes(record.RunKey, attributes);
+        var sameAttributes = HasAttributes(record.RunKey, attributes);
         if (!Update(record, attributes))
+        {
             Insert(record, attributes);
+        }
+
         if (sameAttributes)
+        {
             return;
+        }
+
         DeleteValues(record.RunKey);
         InsertValues(record);
     }
 
     private bool HasAttributes(long runKey, byte[] attributes)
     {
-        using SqliteStatement row = Prepare("SELECT attributes FROM visibility WHERE run_key = ?").Bind(runKey);
+        using var row = Prepare("SELECT attributes FROM visibility WHERE run_key = ?").Bind(runKey);
         return row.Step() && row.Span(0).SequenceEqual(attributes);
     }
 
@@ -79,7 +85,7 @@ internal sealed class VisibilityWriter
         """)
         .Bind(record.Type).Bind(record.TaskQueue).Bind(record.Status).Bind(record.ExecutionTime.UtcTicks).Bind(record.CloseTime?.UtcTicks).Bind(record.DeleteAt?.UtcTicks)
         .Bind(record.HistoryLength).Bind(record.HistorySizeBytes).Bind(record.StateTransitionCount).Bind(record.Memo.Span).Bind(attributes.AsSpan()).Bind(record.Extra.Span)
-        .Bind(record.RunKey).Bind((long)record.Kind).Bind(_namespaces.Intern(record.NamespaceId)).Bind(record.Id).Bind(record.RunId).Bind(record.StartTime.UtcTicks)
+        .Bind(record.RunKey).Bind((long)record.Kind).Bind(namespaces.Intern(record.NamespaceId)).Bind(record.Id).Bind(record.RunId).Bind(record.StartTime.UtcTicks)
         .BindOrNull(record.ParentId).BindOrNull(record.ParentRunId).BindOrNull(record.RootId).BindOrNull(record.RootRunId)
         .Run() > 0;
 
@@ -88,7 +94,7 @@ internal sealed class VisibilityWriter
             history_length, history_size, state_transitions, parent_id, parent_run_id, root_id, root_run_id, memo, attributes, extra)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
-        .Bind(record.RunKey).Bind((long)record.Kind).Bind(_namespaces.Intern(record.NamespaceId)).Bind(record.Id).Bind(record.RunId).Bind(record.Type).Bind(record.TaskQueue)
+        .Bind(record.RunKey).Bind((long)record.Kind).Bind(namespaces.Intern(record.NamespaceId)).Bind(record.Id).Bind(record.RunId).Bind(record.Type).Bind(record.TaskQueue)
         .Bind(record.Status).Bind(record.StartTime.UtcTicks).Bind(record.ExecutionTime.UtcTicks).Bind(record.CloseTime?.UtcTicks).Bind(record.DeleteAt?.UtcTicks)
         .Bind(record.HistoryLength).Bind(record.HistorySizeBytes).Bind(record.StateTransitionCount)
         .BindOrNull(record.ParentId).BindOrNull(record.ParentRunId).BindOrNull(record.RootId).BindOrNull(record.RootRunId)
@@ -96,15 +102,17 @@ internal sealed class VisibilityWriter
 
     private void InsertValues(VisibilityRecord record)
     {
-        foreach ((string name, AttributeValue value) in record.Attributes)
+        foreach ((var name, var value) in record.Attributes)
         {
-            VisibilityAttribute attribute = VisibilityAttribute.Named(name, value.Type);
-            long number = _attributes.Intern(attribute.StoredName);
+            var attribute = VisibilityAttribute.Named(name, value.Type);
+            var number = attributes.Intern(attribute.StoredName);
             IEnumerable<object> values = attribute.IsScalar
                 ? attribute.Read(record) is { } scalar ? [scalar] : []
                 : attribute.ReadMany(record);
-            foreach (object stored in values)
+            foreach (var stored in values)
+            {
                 Prepare("INSERT INTO visibility_values (run_key, attribute, value) VALUES (?, ?, ?)").Bind(record.RunKey).Bind(number).BindValue(stored).Run();
+            }
         }
     }
 
@@ -122,20 +130,27 @@ internal sealed class VisibilityReader(ReaderPool pool, NameTable namespaces, Na
     public VisibilityPage List(EntityKind kind, string namespaceId, VisibilityQuery query, int pageSize, ReadOnlyMemory<byte> after)
     {
         var ordering = new VisibilityOrdering(kind, namespaceId, query);
-        VisibilityOrdering.Position? position = ordering.Read(after);
+        var position = ordering.Read(after);
         if (namespaces.Find(namespaceId) is not { } ns)
+        {
             return new VisibilityPage([], default);
+        }
         // One more than asked for tells whether there is a next page.
-        VisibilitySql sql = VisibilitySql.List(Columns, ns, kind, query, ordering, position, pageSize + 1, attributes.Find);
+        var sql = VisibilitySql.List(Columns, ns, kind, query, ordering, position, pageSize + 1, attributes.Find);
         var records = new List<VisibilityRecord>();
-        using ReaderPool.Lease reader = pool.Rent();
-        using (SqliteStatement rows = Begin(reader, sql))
+        using var reader = pool.Rent();
+        using (var rows = Begin(reader, sql))
         {
             while (rows.Step())
+            {
                 records.Add(ReadRecord(rows));
+            }
         }
         if (records.Count <= pageSize)
+        {
             return new VisibilityPage(records, default);
+        }
+
         records.RemoveAt(pageSize);
         return new VisibilityPage(records, ordering.PositionOf(records[^1]));
     }
@@ -143,9 +158,12 @@ internal sealed class VisibilityReader(ReaderPool pool, NameTable namespaces, Na
     public long Count(EntityKind kind, string namespaceId, VisibilityQuery query)
     {
         if (namespaces.Find(namespaceId) is not { } ns)
+        {
             return 0;
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement row = Begin(reader, VisibilitySql.Count(ns, kind, query, attributes.Find));
+        }
+
+        using var reader = pool.Rent();
+        using var row = Begin(reader, VisibilitySql.Count(ns, kind, query, attributes.Find));
         row.Step();
         return row.Long(0);
     }
@@ -153,27 +171,36 @@ internal sealed class VisibilityReader(ReaderPool pool, NameTable namespaces, Na
     public IReadOnlyList<(IReadOnlyList<AttributeValue?> Values, long Count)> CountGroups(EntityKind kind, string namespaceId, VisibilityQuery query)
     {
         if (namespaces.Find(namespaceId) is not { } ns)
+        {
             return [];
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement rows = Begin(reader, VisibilitySql.CountGroups(ns, kind, query, attributes.Find));
+        }
+
+        using var reader = pool.Rent();
+        using var rows = Begin(reader, VisibilitySql.CountGroups(ns, kind, query, attributes.Find));
         var groups = new List<(IReadOnlyList<AttributeValue?>, long)>();
         while (rows.Step())
+        {
             groups.Add(([.. query.GroupBy.Select((attribute, i) => attribute.FromStored(rows.Value(i + 1), kind))], rows.Long(0)));
+        }
+
         return groups;
     }
 
     public VisibilityRecord? Get(long runKey)
     {
-        using ReaderPool.Lease reader = pool.Rent();
-        using SqliteStatement row = reader.Begin($"SELECT {Columns} FROM visibility v WHERE run_key = ?").Bind(runKey);
+        using var reader = pool.Rent();
+        using var row = reader.Begin($"SELECT {Columns} FROM visibility v WHERE run_key = ?").Bind(runKey);
         return row.Step() ? ReadRecord(row) : null;
     }
 
     private static SqliteStatement Begin(ReaderPool.Lease reader, VisibilitySql sql)
     {
-        SqliteStatement statement = reader.Begin(sql.Text);
-        foreach (object value in sql.Parameters)
+        var statement = reader.Begin(sql.Text);
+        foreach (var value in sql.Parameters)
+        {
             statement.BindValue(value);
+        }
+
         return statement;
     }
 
@@ -214,9 +241,12 @@ internal static class StoredAttributeCodec
     public static byte[] Encode(IReadOnlyDictionary<string, AttributeValue> attributes)
     {
         if (attributes.Count == 0)
+        {
             return [];
+        }
+
         var stored = new StoredAttributes();
-        foreach ((string name, AttributeValue value) in attributes.OrderBy(item => item.Key, StringComparer.Ordinal))
+        foreach ((var name, var value) in attributes.OrderBy(item => item.Key, StringComparer.Ordinal))
         {
             var item = new StoredAttribute { Name = name, Type = (int)value.Type };
             switch (value.Value)
@@ -242,7 +272,10 @@ internal static class StoredAttributeCodec
     public static IReadOnlyDictionary<string, AttributeValue> Decode(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
+        {
             return None;
+        }
+
         return StoredAttributes.Parser.ParseFrom(bytes).Items.ToDictionary(item => item.Name, item => new AttributeValue((AttributeType)item.Type, (AttributeType)item.Type switch
         {
             AttributeType.Text or AttributeType.Keyword => item.Texts[0],

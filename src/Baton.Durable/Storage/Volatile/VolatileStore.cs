@@ -8,16 +8,16 @@ namespace Baton.Durable.Storage.Volatile;
 /// </summary>
 internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryReader, IVisibilityReader, IDocumentReader
 {
-    private readonly Lock _lock = new();
-    private readonly Dictionary<long, EntityRecord> _entities = [];
-    private readonly Dictionary<string, HashSet<long>> _runIds = new(StringComparer.Ordinal);
-    private readonly Dictionary<long, SortedList<long, byte[]>> _parts = [];
-    private readonly Dictionary<long, WakeRecord> _wakes = [];
-    private readonly Dictionary<(EntityKind, string, string), long> _current = [];
-    private readonly Dictionary<long, SortedList<long, HistoryBatch>> _histories = [];
-    private readonly Dictionary<long, VisibilityRecord> _visibility = [];
-    private readonly Dictionary<string, SortedList<string, byte[]>> _documents = new(StringComparer.Ordinal);
-    private long _maxRunKey;
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, EntityRecord> entities = [];
+    private readonly Dictionary<string, HashSet<long>> runIds = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, SortedList<long, byte[]>> partsByRun = [];
+    private readonly Dictionary<long, WakeRecord> wakes = [];
+    private readonly Dictionary<(EntityKind, string, string), long> currentRuns = [];
+    private readonly Dictionary<long, SortedList<long, HistoryBatch>> histories = [];
+    private readonly Dictionary<long, VisibilityRecord> visibility = [];
+    private readonly Dictionary<string, SortedList<string, byte[]>> documentsByKind = new(StringComparer.Ordinal);
+    private long maxRunKey;
 
     public IEntityReader Entities => this;
 
@@ -29,40 +29,69 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     public void Commit(WriteBatch batch)
     {
-        lock (_lock)
+        lock (gate)
         {
             CheckHistory(batch);
-            foreach ((long runKey, EntityRecord? entity) in batch.Entities)
+            foreach ((var runKey, var entity) in batch.Entities)
+            {
                 PutEntity(runKey, entity);
-            foreach (((long runKey, long part), byte[]? bytes) in batch.Parts)
+            }
+
+            foreach (((var runKey, var part), var bytes) in batch.Parts)
+            {
                 PutPart(runKey, part, bytes);
-            foreach ((long runKey, WakeRecord? wake) in batch.Wakes)
-                PutOrRemove(_wakes, runKey, wake);
-            foreach (((EntityKind, string, string) id, long? runKey) in batch.Current)
+            }
+
+            foreach ((var runKey, var wake) in batch.Wakes)
+            {
+                PutOrRemove(wakes, runKey, wake);
+            }
+
+            foreach (((EntityKind, string, string) id, var runKey) in batch.Current)
             {
                 if (runKey is { } current)
-                    _current[id] = current;
+                {
+                    currentRuns[id] = current;
+                }
                 else
-                    _current.Remove(id);
+                {
+                    currentRuns.Remove(id);
+                }
             }
-            foreach (long runKey in batch.HistoryDeletes)
-                _histories.Remove(runKey);
-            foreach ((long runKey, HistoryBatch events) in batch.History)
+            foreach (var runKey in batch.HistoryDeletes)
             {
-                if (!_histories.TryGetValue(runKey, out SortedList<long, HistoryBatch>? history))
-                    _histories[runKey] = history = [];
+                histories.Remove(runKey);
+            }
+
+            foreach ((var runKey, var events) in batch.History)
+            {
+                if (!histories.TryGetValue(runKey, out var history))
+                {
+                    histories[runKey] = history = [];
+                }
+
                 history.Add(events.FirstEventId, events);
             }
-            foreach ((long runKey, VisibilityRecord? record) in batch.Visibility)
-                PutOrRemove(_visibility, runKey, record);
-            foreach (((string kind, string key), byte[]? value) in batch.Documents)
+            foreach ((var runKey, var record) in batch.Visibility)
             {
-                if (!_documents.TryGetValue(kind, out SortedList<string, byte[]>? documents))
-                    _documents[kind] = documents = new SortedList<string, byte[]>(Comparer<string>.Create(StoredOrder.Compare));
+                PutOrRemove(visibility, runKey, record);
+            }
+
+            foreach (((var kind, var key), var value) in batch.Documents)
+            {
+                if (!documentsByKind.TryGetValue(kind, out var documents))
+                {
+                    documentsByKind[kind] = documents = new SortedList<string, byte[]>(Comparer<string>.Create(StoredOrder.Compare));
+                }
+
                 if (value is null)
+                {
                     documents.Remove(key);
+                }
                 else
+                {
                     documents[key] = value;
+                }
             }
         }
     }
@@ -71,10 +100,10 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     public StoreStatistics GetStatistics()
     {
-        lock (_lock)
+        lock (gate)
         {
-            IEnumerable<HistoryBatch> batches = _histories.Values.SelectMany(history => history.Values);
-            return new StoreStatistics(0, 0, 0, _entities.Count, batches.Count(), batches.Sum(batch => (long)batch.Events.Length));
+            var batches = histories.Values.SelectMany(history => history.Values);
+            return new StoreStatistics(0, 0, 0, entities.Count, batches.Count(), batches.Sum(batch => (long)batch.Events.Length));
         }
     }
 
@@ -82,28 +111,32 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     public EntityRecord? Load(long runKey)
     {
-        lock (_lock)
+        lock (gate)
         {
-            EntityRecord? entity = _entities.GetValueOrDefault(runKey);
-            return entity is not null && _parts.TryGetValue(runKey, out SortedList<long, byte[]>? parts) ? entity with { Parts = [.. parts.Select(part => (part.Key, part.Value))] } : entity;
+            var entity = entities.GetValueOrDefault(runKey);
+            return entity is not null && partsByRun.TryGetValue(runKey, out var parts) ? entity with { Parts = [.. parts.Select(part => (part.Key, part.Value))] } : entity;
         }
     }
 
     public long? FindCurrent(EntityKind kind, string namespaceId, string id)
     {
-        lock (_lock)
-            return _current.TryGetValue((kind, namespaceId, id), out long runKey) ? runKey : null;
+        lock (gate)
+        {
+            return currentRuns.TryGetValue((kind, namespaceId, id), out var runKey) ? runKey : null;
+        }
     }
 
     public long? FindRun(EntityKind kind, string namespaceId, string id, string runId)
     {
-        lock (_lock)
+        lock (gate)
         {
-            foreach (long runKey in _runIds.GetValueOrDefault(runId, []))
+            foreach (var runKey in runIds.GetValueOrDefault(runId, []))
             {
-                EntityRecord entity = _entities[runKey];
+                var entity = entities[runKey];
                 if (entity.Kind == kind && entity.NamespaceId == namespaceId && (id.Length == 0 || entity.Id == id))
+                {
                     return runKey;
+                }
             }
             return null;
         }
@@ -111,30 +144,34 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     public IEnumerable<WakeRecord> LoadWakes()
     {
-        lock (_lock)
-            return _wakes.Values.ToArray();
+        lock (gate)
+        {
+            return wakes.Values.ToArray();
+        }
     }
 
     public long MaxRunKey()
     {
-        lock (_lock)
-            return _maxRunKey;
+        lock (gate)
+        {
+            return maxRunKey;
+        }
     }
 
     public IReadOnlyList<long> ListExpired(DateTimeOffset now, int limit)
     {
-        lock (_lock)
+        lock (gate)
         {
-            return [.. _visibility.Values.Where(record => record.DeleteAt <= now && !_wakes.ContainsKey(record.RunKey))
+            return [.. visibility.Values.Where(record => record.DeleteAt <= now && !wakes.ContainsKey(record.RunKey))
                 .OrderBy(record => record.DeleteAt).ThenBy(record => record.RunKey).Take(limit).Select(record => record.RunKey)];
         }
     }
 
     public IReadOnlyList<HistoryBatch> Read(long runKey, long fromEventId, long untilEventId, int maxEvents, int maxBytes)
     {
-        lock (_lock)
+        lock (gate)
         {
-            return !_histories.TryGetValue(runKey, out SortedList<long, HistoryBatch>? history)
+            return !histories.TryGetValue(runKey, out var history)
                 ? []
                 : Page(history.Values.SkipWhile(batch => batch.FirstEventId + batch.EventCount <= fromEventId).TakeWhile(batch => batch.FirstEventId < untilEventId), maxEvents, maxBytes);
         }
@@ -142,9 +179,9 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     public IReadOnlyList<HistoryBatch> ReadReverse(long runKey, long fromEventId, int maxEvents, int maxBytes)
     {
-        lock (_lock)
+        lock (gate)
         {
-            return !_histories.TryGetValue(runKey, out SortedList<long, HistoryBatch>? history)
+            return !histories.TryGetValue(runKey, out var history)
                 ? []
                 : Page(history.Values.Reverse().SkipWhile(batch => batch.FirstEventId > fromEventId), maxEvents, maxBytes);
         }
@@ -153,7 +190,7 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
     public VisibilityPage List(EntityKind kind, string namespaceId, VisibilityQuery query, int pageSize, ReadOnlyMemory<byte> after)
     {
         var ordering = new VisibilityOrdering(kind, namespaceId, query);
-        VisibilityOrdering.Position? position = ordering.Read(after);
+        var position = ordering.Read(after);
         VisibilityRecord[] found = [.. Matching(kind, namespaceId, query)
             .Where(record => position is null || ordering.IsAfter(record, position)).Order(ordering).Take(pageSize + 1)];
         return found.Length <= pageSize ? new VisibilityPage(found, default) : new VisibilityPage(found[..pageSize], ordering.PositionOf(found[pageSize - 1]));
@@ -168,76 +205,104 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
 
     VisibilityRecord? IVisibilityReader.Get(long runKey)
     {
-        lock (_lock)
-            return _visibility.GetValueOrDefault(runKey);
+        lock (gate)
+        {
+            return visibility.GetValueOrDefault(runKey);
+        }
     }
 
     byte[]? IDocumentReader.Get(string kind, string key)
     {
-        lock (_lock)
-            return _documents.TryGetValue(kind, out SortedList<string, byte[]>? documents) ? documents.GetValueOrDefault(key) : null;
+        lock (gate)
+        {
+            return documentsByKind.TryGetValue(kind, out var documents) ? documents.GetValueOrDefault(key) : null;
+        }
     }
 
     IReadOnlyList<(string Key, byte[] Value)> IDocumentReader.List(string kind)
     {
-        lock (_lock)
-            return _documents.TryGetValue(kind, out SortedList<string, byte[]>? documents) ? [.. documents.Select(document => (document.Key, document.Value))] : [];
+        lock (gate)
+        {
+            return documentsByKind.TryGetValue(kind, out var documents) ? [.. documents.Select(document => (document.Key, document.Value))] : [];
+        }
     }
 
     /// <summary>The one rule that a batch can break: an event id is written once.</summary>
     private void CheckHistory(WriteBatch batch)
     {
         var added = new HashSet<(long, long)>();
-        foreach ((long runKey, HistoryBatch events) in batch.History)
+        foreach ((var runKey, var events) in batch.History)
         {
-            bool stored = !batch.HistoryDeletes.Contains(runKey) && _histories.TryGetValue(runKey, out SortedList<long, HistoryBatch>? history) && history.ContainsKey(events.FirstEventId);
+            var stored = !batch.HistoryDeletes.Contains(runKey) && histories.TryGetValue(runKey, out var history) && history.ContainsKey(events.FirstEventId);
             if (stored || !added.Add((runKey, events.FirstEventId)))
+            {
                 throw new StoreException($"A write broke a rule of the store: run {runKey} already has a history batch at event {events.FirstEventId}.");
+            }
         }
     }
 
     private void PutEntity(long runKey, EntityRecord? entity)
     {
-        if (_entities.Remove(runKey, out EntityRecord? old) && _runIds.TryGetValue(old.RunId, out HashSet<long>? sameRunId) && sameRunId.Remove(runKey) && sameRunId.Count == 0)
-            _runIds.Remove(old.RunId);
+        if (entities.Remove(runKey, out var old) && runIds.TryGetValue(old.RunId, out var sameRunId) && sameRunId.Remove(runKey) && sameRunId.Count == 0)
+        {
+            runIds.Remove(old.RunId);
+        }
+
         if (entity is null)
         {
-            _parts.Remove(runKey);
+            partsByRun.Remove(runKey);
             return;
         }
         // A run keeps the identity it was first written with.
         entity = old is null ? entity : old with { State = entity.State };
-        _entities[runKey] = entity;
-        if (!_runIds.TryGetValue(entity.RunId, out sameRunId))
-            _runIds[entity.RunId] = sameRunId = [];
+        entities[runKey] = entity;
+        if (!runIds.TryGetValue(entity.RunId, out sameRunId))
+        {
+            runIds[entity.RunId] = sameRunId = [];
+        }
+
         sameRunId.Add(runKey);
-        _maxRunKey = Math.Max(_maxRunKey, runKey);
+        maxRunKey = Math.Max(maxRunKey, runKey);
     }
 
     private void PutPart(long runKey, long part, byte[]? bytes)
     {
-        if (!_parts.TryGetValue(runKey, out SortedList<long, byte[]>? parts))
-            _parts[runKey] = parts = [];
+        if (!partsByRun.TryGetValue(runKey, out var parts))
+        {
+            partsByRun[runKey] = parts = [];
+        }
+
         if (bytes is not null)
+        {
             parts[part] = bytes;
+        }
         else if (parts.Remove(part) && parts.Count == 0)
-            _parts.Remove(runKey);
+        {
+            partsByRun.Remove(runKey);
+        }
     }
 
     private static void PutOrRemove<T>(Dictionary<long, T> rows, long runKey, T? row)
         where T : class
     {
         if (row is null)
+        {
             rows.Remove(runKey);
+        }
         else
+        {
             rows[runKey] = row;
+        }
     }
 
     private IEnumerable<VisibilityRecord> Matching(EntityKind kind, string namespaceId, VisibilityQuery query)
     {
         VisibilityRecord[] records;
-        lock (_lock)
-            records = [.. _visibility.Values];
+        lock (gate)
+        {
+            records = [.. visibility.Values];
+        }
+
         return records.Where(record => record.Kind == kind && record.NamespaceId == namespaceId && VisibilityPredicate.Matches(query.Filter, record));
     }
 
@@ -245,13 +310,15 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
     {
         var page = new List<HistoryBatch>();
         long events = 0, bytes = 0;
-        foreach (HistoryBatch batch in batches)
+        foreach (var batch in batches)
         {
             page.Add(batch);
             events += batch.EventCount;
             bytes += batch.Events.Length;
             if (events >= maxEvents || bytes >= maxBytes)
+            {
                 break;
+            }
         }
         return page;
     }
@@ -263,8 +330,11 @@ internal sealed class VolatileStore : IDurableStore, IEntityReader, IHistoryRead
         public int GetHashCode(object?[] values)
         {
             var hash = new HashCode();
-            foreach (object? value in values)
+            foreach (var value in values)
+            {
                 hash.Add(value);
+            }
+
             return hash.ToHashCode();
         }
     }
