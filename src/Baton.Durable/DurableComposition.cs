@@ -133,10 +133,11 @@ internal static class DurableComposition
                 {
                     Id = Guid.NewGuid().ToString("D"),
                     Name = name,
-                    Retention = options.Retention.Ticks,
+                    Retention = DurableServerOptions.DefaultRetention.Ticks,
                     State = (int)Temporalio.Api.Enums.V1.NamespaceState.Registered,
                     Created = step.Now,
                 };
+            state.Retention = options.Retention?.Ticks ?? state.Retention;
             foreach (var (attribute, type) in options.SearchAttributes)
             {
                 state.SearchAttributes[attribute] = (int)type;

@@ -6,6 +6,9 @@ namespace Baton.Durable;
 /// <summary>Settings of one <see cref="DurableServer"/>. The defaults make a volatile server on a free loopback port.</summary>
 public sealed record DurableServerOptions
 {
+    /// <summary>How long closed executions of a new namespace are kept where nothing else is said.</summary>
+    public static TimeSpan DefaultRetention { get; } = TimeSpan.FromDays(7);
+
     /// <summary>Address to listen on. Loopback until told otherwise; any other address should come with <see cref="Tls"/> and <see cref="ApiKeys"/>.</summary>
     public string Ip { get; init; } = "127.0.0.1";
 
@@ -53,8 +56,11 @@ public sealed record DurableServerOptions
     /// <summary>Takes tokens beside <see cref="ApiKeys"/>, and says what their owners may do. Set, it closes the server to everybody else.</summary>
     public DurableAuthenticator? Authenticator { get; init; }
 
-    /// <summary>How long closed executions of the initial namespaces are kept. At least one minute; default 7 days.</summary>
-    public TimeSpan Retention { get; init; } = TimeSpan.FromDays(7);
+    /// <summary>
+    /// How long closed executions of the initial namespaces are kept, at least one minute: applied at each start, to executions that close from
+    /// then on. Null leaves a namespace as it is, and gives a new one <see cref="DefaultRetention"/>.
+    /// </summary>
+    public TimeSpan? Retention { get; init; }
 
     public DurableLimits Limits { get; init; } = new();
 

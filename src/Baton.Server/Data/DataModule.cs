@@ -2,7 +2,6 @@ using Baton.Server.Data.Retention;
 using Baton.Server.Settings;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Baton.Server.Data;
@@ -36,7 +35,7 @@ internal static class DataModule
 
     public static DbContextOptionsBuilder UseSqlite(DbContextOptionsBuilder options, string file) => options
         .UseSqlite(new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true }.ToString())
-        .AddInterceptors(Synchronous.Instance);
+        .AddInterceptors(new SqliteConnections());
 
     /// <summary>Applies the migrations that the database lacks; it must not be newer than this program.</summary>
     public static async Task MigrateAsync(IDbContextFactory<BatonDb> factory, CancellationToken cancel)
@@ -79,26 +78,5 @@ internal static class DataModule
         where T : BatonDb
     {
         public BatonDb CreateDbContext() => inner.CreateDbContext();
-    }
-
-    /// <summary>What is acknowledged is on disk. The setting belongs to a connection, not to the file.</summary>
-    private sealed class Synchronous : DbConnectionInterceptor
-    {
-        public static Synchronous Instance { get; } = new();
-
-        public override void ConnectionOpened(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData) => Set(connection);
-
-        public override Task ConnectionOpenedAsync(System.Data.Common.DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
-        {
-            Set(connection);
-            return Task.CompletedTask;
-        }
-
-        private static void Set(System.Data.Common.DbConnection connection)
-        {
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA synchronous = FULL";
-            command.ExecuteNonQuery();
-        }
     }
 }

@@ -178,6 +178,7 @@ public sealed class BatonServer : IAsyncDisposable
                     Port = settings.Port,
                     Authenticator = settings.IsClosed ? access.AuthenticateAsync : null,
                     Namespaces = [settings.Namespace],
+                    Retention = settings.RetainFor,
                     DatabasePath = options.DurableFile ?? options.Folder.File("baton.db"),
                     LoggerFactory = options.Loggers,
                 },

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Baton.Durable;
 using Baton.Flows.Telemetry;
 using Baton.Server.Audit;
 using Baton.Server.Cache;
@@ -73,7 +72,7 @@ internal static class ServerComposition
         services.AddEgress(settings.Egress);
         if (settings.Temporal.Address is null)
         {
-            services.AddSingleton(RetentionRule.ForAge("runs", "they end", new DurableServerOptions().Retention, null));
+            services.AddSingleton(RetentionRule.ForAge("runs", "they end", settings.Temporal.RetainFor, "Temporal:RetainFor"));
         }
         services.AddAudit();
         services.AddTasks();

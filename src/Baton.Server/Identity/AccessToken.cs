@@ -87,8 +87,10 @@ internal sealed class AccessTokens(BatonDb db, BatonSettings settings, TimeProvi
     public async Task<ClaimsPrincipal?> AuthenticateAsync(string text, string scheme)
     {
         var (hash, now) = (HashOf(text), time.GetUtcNow());
-        var token = await db.Set<AccessToken>().AsNoTracking().SingleOrDefaultAsync(token => token.Hash == hash && token.Expires > now);
-        if (token is null || await db.Users.AsNoTracking().Include(user => user.Grants).SingleOrDefaultAsync(user => user.Id == token.UserId) is not { IsDisabled: false } user)
+        var known = await db.Set<AccessToken>().AsNoTracking().Where(token => token.Hash == hash && token.Expires > now)
+            .Join(db.Users.AsNoTracking().Include(user => user.Grants), token => token.UserId, user => user.Id, (token, user) => new { Token = token, User = user })
+            .SingleOrDefaultAsync();
+        if (known is not { Token: var token, User: { IsDisabled: false } user })
         {
             return null;
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using Baton.Durable;
 using Baton.Flows.Interpret;
 using Baton.Server.Cache;
 using Baton.Server.Http;
@@ -140,6 +141,9 @@ public sealed class TemporalSettings : ICheckedSettings
     [Setting("Whether the embedded server asks for a token (temporal.read, temporal.write); default: unless it listens on loopback.")]
     public bool? RequireAuthentication { get; init; }
 
+    [Setting("How long the embedded server keeps runs that have ended, 1 m to 3650 d.")]
+    public TimeSpan RetainFor { get; init; } = DurableServerOptions.DefaultRetention;
+
     /// <summary>Whether callers of the embedded server must show a token.</summary>
     internal bool IsClosed => Address is null && (RequireAuthentication ?? !(IPAddress.TryParse(Ip, out var ip) && IPAddress.IsLoopback(ip)));
 
@@ -148,6 +152,10 @@ public sealed class TemporalSettings : ICheckedSettings
         if (!IPAddress.TryParse(Ip, out _))
         {
             yield return (nameof(Ip), "must be an IP address");
+        }
+        if (RetainFor < TimeSpan.FromMinutes(1) || RetainFor > TimeSpan.FromDays(3650))
+        {
+            yield return (nameof(RetainFor), "must be 1m to 3650d");
         }
     }
 }
@@ -198,14 +206,14 @@ public sealed class SecretSettings
 
 public sealed class AuditSettings : ICheckedSettings
 {
-    [Setting("How long the audit keeps an entry, 1 d to 100 years.")]
+    [Setting("How long the audit keeps an entry, 1 m to 100 years.")]
     public TimeSpan RetainFor { get; init; } = TimeSpan.FromDays(400);
 
     public IEnumerable<(string Name, string Problem)> Problems()
     {
-        if (RetainFor < TimeSpan.FromDays(1) || RetainFor > TimeSpan.FromDays(36525))
+        if (RetainFor < TimeSpan.FromMinutes(1) || RetainFor > TimeSpan.FromDays(36525))
         {
-            yield return (nameof(RetainFor), "must be 1d to 36525d");
+            yield return (nameof(RetainFor), "must be 1m to 36525d");
         }
     }
 }

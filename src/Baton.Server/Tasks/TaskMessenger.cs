@@ -23,23 +23,18 @@ internal sealed partial class TaskMessenger(
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    /// <summary>Tells what is due.</summary>
+    /// <summary>Tells what is due: of each task in order, and of tasks beside one another.</summary>
     /// <returns>How many messages were tried.</returns>
     public async Task<int> TellAsync(CancellationToken cancel)
     {
         await using var db = await databases.CreateDbContextAsync(cancel);
-        var now = time.GetUtcNow();
-        var due = await db.Set<TaskMessage>().AsNoTracking().Where(message => message.DueAt <= now).OrderBy(message => message.Id).Take(Batch).ToListAsync(cancel);
-        foreach (var message in due)
+        var mine = await ClaimAsync(db, cancel);
+        var told = (await Task.WhenAll(mine.GroupBy(message => message.TaskId).Select(task => TellAsync(task, cancel)))).SelectMany(ids => ids).ToList();
+        if (told.Count > 0)
         {
-            var mine = await db.Set<TaskMessage>().Where(other => other.Id == message.Id && other.DueAt == message.DueAt)
-                .ExecuteUpdateAsync(set => set.SetProperty(other => other.DueAt, now + Lease).SetProperty(other => other.Attempts, message.Attempts + 1), cancel);
-            if (mine == 1)
-            {
-                await TellAsync(db, message, cancel);
-            }
+            await db.Set<TaskMessage>().Where(message => told.Contains(message.Id)).ExecuteDeleteAsync(cancel);
         }
-        return due.Count;
+        return mine.Count;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -66,22 +61,50 @@ internal sealed partial class TaskMessenger(
         }
     }
 
-    private async Task TellAsync(BatonDb db, TaskMessage message, CancellationToken cancel)
+    /// <summary>What is due, and that no other replica was quicker to move on.</summary>
+    private async Task<List<TaskMessage>> ClaimAsync(BatonDb db, CancellationToken cancel)
     {
-        try
+        var now = time.GetUtcNow();
+        var until = now + Lease;
+        var due = await db.Set<TaskMessage>().AsNoTracking().Where(message => message.DueAt <= now).OrderBy(message => message.Id).Take(Batch).ToListAsync(cancel);
+        if (due.Count == 0)
         {
-            await SendAsync(message, cancel);
+            return due;
         }
-        catch (Exception exception) when (!cancel.IsCancellationRequested)
+        var ids = due.Select(message => message.Id).ToList();
+        var claimed = await db.Set<TaskMessage>().Where(message => ids.Contains(message.Id) && message.DueAt <= now)
+            .ExecuteUpdateAsync(set => set.SetProperty(message => message.DueAt, until).SetProperty(message => message.Attempts, message => message.Attempts + 1), cancel);
+        return claimed == due.Count ? due
+            : await db.Set<TaskMessage>().AsNoTracking().Where(message => ids.Contains(message.Id) && message.DueAt == until).OrderBy(message => message.Id).ToListAsync(cancel);
+    }
+
+    /// <returns>The messages that were told.</returns>
+    private async Task<List<Guid>> TellAsync(IEnumerable<TaskMessage> messages, CancellationToken cancel)
+    {
+        var told = new List<Guid>();
+        foreach (var message in messages)
         {
-            var pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, Math.Min(message.Attempts, 10))));
-            LogUntold(log, exception, message.TaskId, pause);
-            var next = time.GetUtcNow() + pause;
-            await db.Set<TaskMessage>().Where(other => other.Id == message.Id)
-                .ExecuteUpdateAsync(set => set.SetProperty(other => other.DueAt, next).SetProperty(other => other.Error, exception.Message), cancel);
-            return;
+            try
+            {
+                await SendAsync(message, cancel);
+                told.Add(message.Id);
+            }
+            catch (Exception exception) when (!cancel.IsCancellationRequested)
+            {
+                await PostponeAsync(message, exception, cancel);
+            }
         }
-        await db.Set<TaskMessage>().Where(other => other.Id == message.Id).ExecuteDeleteAsync(cancel);
+        return told;
+    }
+
+    private async Task PostponeAsync(TaskMessage message, Exception exception, CancellationToken cancel)
+    {
+        var pause = TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, Math.Min(message.Attempts, 10))));
+        LogUntold(log, exception, message.TaskId, pause);
+        var next = time.GetUtcNow() + pause;
+        await using var db = await databases.CreateDbContextAsync(cancel);
+        await db.Set<TaskMessage>().Where(other => other.Id == message.Id)
+            .ExecuteUpdateAsync(set => set.SetProperty(other => other.DueAt, next).SetProperty(other => other.Error, exception.Message), cancel);
     }
 
     private async Task SendAsync(TaskMessage message, CancellationToken cancel)

@@ -7,14 +7,14 @@ namespace Baton.Server.Tasks;
 
 public sealed class TaskSettings : ICheckedSettings
 {
-    [Setting("How long closed tasks stay, 1 d to 10,000 d. Open ones stay.")]
+    [Setting("How long closed tasks stay, 1 m to 10,000 d. Open ones stay.")]
     public TimeSpan RetainFor { get; init; } = TimeSpan.FromDays(90);
 
     public IEnumerable<(string Name, string Problem)> Problems()
     {
-        if (RetainFor < TimeSpan.FromDays(1) || RetainFor > TimeSpan.FromDays(10_000))
+        if (RetainFor < TimeSpan.FromMinutes(1) || RetainFor > TimeSpan.FromDays(10_000))
         {
-            yield return (nameof(RetainFor), "must be 1d to 10000d");
+            yield return (nameof(RetainFor), "must be 1m to 10000d");
         }
     }
 }

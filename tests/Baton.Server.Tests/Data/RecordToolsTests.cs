@@ -162,10 +162,11 @@ public sealed class RecordToolsTests(PostgresServer postgres)
     [Fact]
     public async Task Storage_tells_how_long_each_kind_stays()
     {
-        await using var server = await TestServer.StartAsync(("Tasks:RetainFor", "5d"));
+        await using var server = await TestServer.StartAsync(("Tasks:RetainFor", "5d"), ("Temporal:RetainFor", "2h"));
         var storage = await server.GetAsync("storage");
         var rules = storage.GetProperty("retention").EnumerateArray().ToDictionary(rule => rule.Text("kind")!, rule => rule.Text("keeps"));
         Assert.Equal("5d after they are closed", rules["tasks"]);
+        Assert.Equal("2h after they end", rules["runs"]);
         Assert.Superset(new HashSet<string> { "audit", "runs", "spans", "tasks" }, rules.Keys.ToHashSet());
         Assert.Contains(storage.GetProperty("files").EnumerateArray(), file => file.Text("name") == "records.db" && file.GetProperty("bytes").GetInt64() > 0);
     }

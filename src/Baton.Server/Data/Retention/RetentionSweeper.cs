@@ -9,7 +9,7 @@ internal sealed partial class RetentionSweeper(IEnumerable<IRetainedKind> kinds,
 {
     private const string LeaseName = "retention";
 
-    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
 
     private readonly string holder = $"{Environment.MachineName}/{Guid.NewGuid():N}";
 

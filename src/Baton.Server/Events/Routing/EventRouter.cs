@@ -74,7 +74,7 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
         await Task.WhenAll(deliveries.Select(delivery => RouteAsync(consumer, delivery, index, cancel)));
     }
 
-    private async Task RouteAsync(IEventConsumer consumer, Delivery delivery, ILookup<string, FlowListener> index, CancellationToken cancel)
+    private async Task RouteAsync(IEventConsumer consumer, Delivery delivery, ILookup<string, FilteredListeners> index, CancellationToken cancel)
     {
         var candidates = index[delivery.Logged.Event.Type].Concat(index[FlowListener.AnyType]).ToList();
         try
@@ -82,7 +82,7 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
             if (candidates.Count > 0)
             {
                 var value = JqValue.Parse(delivery.Logged.Event.Json.Span);
-                var runs = candidates.Where(listener => FlowEventFilters.Matches(JqValue.Parse(listener.Filter), value)).GroupBy(listener => listener.RunId);
+                var runs = candidates.Where(same => FlowEventFilters.Matches(same.Filter, value)).SelectMany(same => same.Rows).GroupBy(listener => listener.RunId);
                 await Task.WhenAll(runs.Select(run => SignalAsync(run.Key, [.. run.Select(listener => listener.Id)], delivery.Logged, cancel)));
             }
             await consumer.AckAsync(delivery, cancel);

@@ -31,13 +31,14 @@ internal sealed class FlowListeners(IDbContextFactory<BatonDb> databases)
         await db.Set<FlowListener>().Where(listener => ids.Contains(listener.Id)).ExecuteDeleteAsync(cancel);
     }
 
-    /// <summary>The rows that an event of one of these types may fit.</summary>
-    public async Task<ILookup<string, FlowListener>> FindAsync(IEnumerable<string> types, CancellationToken cancel)
+    /// <summary>The rows that an event of one of these types may fit, by type; runs of one flow share their filters.</summary>
+    public async Task<ILookup<string, FilteredListeners>> FindAsync(IEnumerable<string> types, CancellationToken cancel)
     {
         List<string> wanted = [FlowListener.AnyType, .. types];
         await using var db = await databases.CreateDbContextAsync(cancel);
         var rows = await db.Set<FlowListener>().AsNoTracking().Where(listener => wanted.Contains(listener.Type)).ToListAsync(cancel);
-        return rows.ToLookup(listener => listener.Type);
+        return rows.GroupBy(listener => (listener.Type, listener.Filter))
+            .ToLookup(same => same.Key.Type, same => new FilteredListeners(JqValue.Parse(same.Key.Filter), [.. same]));
     }
 
     // A type of letters, digits, dots and dashes is meant as it stands; anything else is a pattern.
@@ -45,3 +46,6 @@ internal sealed class FlowListeners(IDbContextFactory<BatonDb> databases)
         filter["type"].TryGetString(out var type) && type.Length is > 0 and <= CloudEventRules.MaxLength && type.All(letter => char.IsLetterOrDigit(letter) || letter is '.' or '-' or '_' or '/' or ':')
             ? type : FlowListener.AnyType;
 }
+
+/// <summary>Rows with the same filter.</summary>
+internal sealed record FilteredListeners(JqValue Filter, IReadOnlyList<FlowListener> Rows);
