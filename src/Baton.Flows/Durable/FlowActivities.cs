@@ -99,7 +99,7 @@ internal sealed partial class FlowActivities : IDisposable
             call = call with { Arguments = await LargeValues.LoadAsync(call.Arguments, _host.Blobs, cancellationToken) };
         }
         var answer = await CallLoadedAsync(call, callId, heartbeat, cancellationToken);
-        return call.Kind is "load" or "fetch" or "resolve" or "validate" or "secrets" ? answer : answer with { Value = await LargeValues.StoreAsync(answer.Value, _host.Blobs, cancellationToken) };
+        return call.Kind is "load" or "fetch" or "resolve" or "validate" or "secrets" ? answer : answer with { Value = await LargeValues.StoreAsync(answer.Value, _host.Blobs, call.RunId, cancellationToken) };
     }
 
     private async Task<FlowAnswer> CallLoadedAsync(FlowCall call, string callId, Action heartbeat, CancellationToken cancellationToken)

@@ -25,8 +25,9 @@ public static class LocalFlows
         using var worker = new FlowWorker(client, host, queue);
         return await worker.ExecuteAsync(async () =>
         {
-            var start = new FlowStart { Definition = flow.Json, Hash = flow.Hash, Input = await LargeValues.StoreAsync(input, host.Blobs, CancellationToken.None), Subscribe = host.Events.NeedsSubscriptions };
-            var handle = await client.StartWorkflowAsync((FlowWorkflow workflow) => workflow.RunAsync(start), new($"{flow.Document.Name}-{Guid.NewGuid():N}", queue));
+            var id = $"{flow.Document.Name}-{Guid.NewGuid():N}";
+            var start = new FlowStart { Definition = flow.Json, Hash = flow.Hash, Input = await LargeValues.StoreAsync(input, host.Blobs, id, CancellationToken.None), Subscribe = host.Events.NeedsSubscriptions };
+            var handle = await client.StartWorkflowAsync((FlowWorkflow workflow) => workflow.RunAsync(start), new(id, queue));
             await using var stop = cancelled.UnsafeRegister(_ => _ = handle.CancelAsync(), null);
             var end = EndAsync(handle, host.Blobs);
             if (stepped is not null)

@@ -35,7 +35,8 @@ public static partial class LargeValues
     public static bool IsReference(JqValue value) => value.TryGetString(out var text) && text.StartsWith(Prefix, StringComparison.Ordinal) && Reference().IsMatch(text);
 
     /// <summary>Takes large values out, so that what remains is small.</summary>
-    public static async ValueTask<JqValue> StoreAsync(JqValue value, IFlowBlobs blobs, CancellationToken cancellationToken)
+    /// <param name="run">Workflow id of the run that will refer to them.</param>
+    public static async ValueTask<JqValue> StoreAsync(JqValue value, IFlowBlobs blobs, string run, CancellationToken cancellationToken)
     {
         if (value.Kind is not (JqKind.String or JqKind.Array or JqKind.Object) || value.ToUtf8Json() is not { Length: > Limit } json)
         {
@@ -46,7 +47,7 @@ public static partial class LargeValues
             var members = new List<KeyValuePair<string, JqValue>>();
             foreach (var (name, member) in value.EnumerateObject())
             {
-                members.Add(new(name, await StoreAsync(member, blobs, cancellationToken)));
+                members.Add(new(name, await StoreAsync(member, blobs, run, cancellationToken)));
             }
             value = JqValue.FromObject(members);
             json = value.ToUtf8Json();
@@ -57,7 +58,7 @@ public static partial class LargeValues
         }
         // What is inside of a stored value is no reference, so that one step puts all of it back.
         json = HasReference(value) ? (await LoadAsync(value, blobs, cancellationToken)).ToUtf8Json() : json;
-        var hash = await blobs.PutAsync(json, cancellationToken);
+        var hash = await blobs.PutAsync(json, run, cancellationToken);
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{hash}:{json.Length}⟧");
     }
 

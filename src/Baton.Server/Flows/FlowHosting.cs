@@ -2,6 +2,7 @@ using Baton.Flows;
 using Baton.Flows.Durable;
 using Baton.Flows.Functions;
 using Baton.Flows.Hosting;
+using Baton.Server.Data.Retention;
 using Baton.Server.Egress;
 using Baton.Server.Runs;
 using Baton.Server.Settings;
@@ -21,8 +22,7 @@ internal static class FlowHosting
 {
     private static readonly FlowHost Refusing = new();
 
-    /// <param name="valuesFolder">Where values that are too large for histories are kept, unless another IFlowBlobs is registered.</param>
-    public static void AddFlows(this IServiceCollection services, FlowSettings settings, string valuesFolder)
+    public static void AddFlows(this IServiceCollection services, FlowSettings settings)
     {
         services.TryAddSingleton(provider => FlowPolicy.Default with
         {
@@ -36,6 +36,8 @@ internal static class FlowHosting
         services.AddSingleton<FlowScheduler>();
         services.AddHostedService(provider => provider.GetRequiredService<FlowScheduler>());
         services.AddSingleton<FlowStore>();
+        services.AddSingleton<FlowValues>();
+        services.AddSingleton<IRetainedKind>(provider => provider.GetRequiredService<FlowValues>());
         services.AddSingleton(provider => new FlowHost
         {
             Policy = provider.GetRequiredService<FlowPolicy>(),
@@ -43,7 +45,7 @@ internal static class FlowHosting
             Events = provider.GetService<IFlowEventBus>() ?? Refusing.Events,
             Inbox = provider.GetRequiredService<IFlowInbox>(),
             Definitions = new LateDefinitions(provider),
-            Blobs = provider.GetService<IFlowBlobs>() ?? new FolderBlobs(valuesFolder, provider.GetRequiredService<TimeProvider>()),
+            Blobs = provider.GetRequiredService<FlowValues>(),
             Functions = [.. provider.GetServices<IFlowFunction>()],
             Logging = provider.GetRequiredService<ILoggerFactory>(),
             Time = provider.GetRequiredService<TimeProvider>(),

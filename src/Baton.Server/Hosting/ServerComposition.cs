@@ -77,7 +77,7 @@ internal static class ServerComposition
         services.AddAudit();
         services.AddTasks();
         services.AddRuns();
-        services.AddFlows(settings.Flows, options.Folder.File("values"));
+        services.AddFlows(settings.Flows);
         services.AddApiProtection(settings.Http);
         services.AddApiDescription();
         services.AddLive();

@@ -38,7 +38,7 @@ internal sealed partial class RunControl(ITemporalClient client, RunReader reade
         {
             Definition = flow.Json,
             Hash = flow.Hash,
-            Input = await LargeValues.StoreAsync(input, host.Blobs, cancel),
+            Input = await LargeValues.StoreAsync(input, host.Blobs, workflowId, cancel),
             Lifecycle = settings.Flows.Lifecycle,
             Subscribe = host.Events.NeedsSubscriptions,
             Indexed = true,

@@ -90,8 +90,12 @@ internal sealed partial record RunFilter(string? Flow, string? Version, string? 
         {
             throw Invalid("filter", text.Length > 50 ? text[..50] : text, "1 to 1,000 characters, none of them a control character");
         }
-        return $"'{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
+        return Literal(text);
     }
+
+    /// <summary>A text as a query of durable execution writes it.</summary>
+    public static string Literal(string text) =>
+        $"'{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 

@@ -150,9 +150,9 @@ public sealed class LargeValueTests(DurableFixture durable) : IClassFixture<Dura
 
         public int Gets => _gets;
 
-        public async ValueTask<string> PutAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public async ValueTask<string> PutAsync(ReadOnlyMemory<byte> content, string run, CancellationToken cancellationToken)
         {
-            var hash = await _inner.PutAsync(content, cancellationToken);
+            var hash = await _inner.PutAsync(content, run, cancellationToken);
             lock (_hashes)
             {
                 _hashes.Add(hash);

@@ -14,6 +14,7 @@ namespace Baton.Server.Data.Tools;
 internal static class RecordMove
 {
     private const int Batch = 500;
+    private const long BatchBytes = 16 * 1024 * 1024;
 
     public static async Task<IReadOnlyList<RecordTable>> RunAsync(BatonDb source, BatonDb target, CancellationToken cancel)
     {
@@ -59,7 +60,7 @@ internal static class RecordMove
     private static async Task<RecordTable> CopyAsync(BatonDb source, IEntityType type, BatonDb target, IEntityType there, CancellationToken cancel)
     {
         var digest = new RecordDigest(type);
-        var waiting = 0;
+        var (waiting, bytes) = (0, 0L);
         await foreach (var row in RecordTable.RowsOf(source, type).AsTracking().AsAsyncEnumerable().WithCancellation(cancel))
         {
             var from = source.Entry(row);
@@ -72,8 +73,10 @@ internal static class RecordMove
                 to.Property(hidden.Name).CurrentValue = from.Property(hidden.Name).CurrentValue;
             }
             source.ChangeTracker.Clear();
-            if (++waiting % Batch == 0)
+            bytes += from.Properties.Sum(property => (property.CurrentValue as byte[])?.LongLength ?? 0);
+            if (++waiting == Batch || bytes > BatchBytes)
             {
+                (waiting, bytes) = (0, 0);
                 await SaveAsync();
             }
         }

@@ -331,6 +331,48 @@ namespace Baton.Server.Data.Migrations.Postgres
                     b.ToTable("flow_revisions", (string)null);
                 });
 
+            modelBuilder.Entity("Baton.Server.Flows.FlowValue", b =>
+                {
+                    b.Property<string>("Hash")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)");
+
+                    b.Property<byte[]>("Content")
+                        .IsRequired()
+                        .HasColumnType("bytea");
+
+                    b.Property<DateTimeOffset>("PutAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("Hash");
+
+                    b.HasIndex("PutAt", "Hash");
+
+                    b.ToTable("flow_values", (string)null);
+                });
+
+            modelBuilder.Entity("Baton.Server.Flows.FlowValueUse", b =>
+                {
+                    b.Property<string>("Hash")
+                        .HasMaxLength(64)
+                        .HasColumnType("character varying(64)");
+
+                    b.Property<string>("Run")
+                        .HasMaxLength(1000)
+                        .HasColumnType("character varying(1000)");
+
+                    b.Property<DateTimeOffset>("CheckAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.HasKey("Hash", "Run");
+
+                    b.HasIndex("CheckAt");
+
+                    b.HasIndex("Run");
+
+                    b.ToTable("flow_value_uses", (string)null);
+                });
+
             modelBuilder.Entity("Baton.Server.Http.IdempotencyRecord", b =>
                 {
                     b.Property<string>("Key")

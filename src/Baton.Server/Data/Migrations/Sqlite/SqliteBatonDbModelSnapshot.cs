@@ -326,6 +326,48 @@ namespace Baton.Server.Data.Migrations.Sqlite
                     b.ToTable("flow_revisions", (string)null);
                 });
 
+            modelBuilder.Entity("Baton.Server.Flows.FlowValue", b =>
+                {
+                    b.Property<string>("Hash")
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Content")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("PutAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Hash");
+
+                    b.HasIndex("PutAt", "Hash");
+
+                    b.ToTable("flow_values", (string)null);
+                });
+
+            modelBuilder.Entity("Baton.Server.Flows.FlowValueUse", b =>
+                {
+                    b.Property<string>("Hash")
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Run")
+                        .HasMaxLength(1000)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CheckAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Hash", "Run");
+
+                    b.HasIndex("CheckAt");
+
+                    b.HasIndex("Run");
+
+                    b.ToTable("flow_value_uses", (string)null);
+                });
+
             modelBuilder.Entity("Baton.Server.Http.IdempotencyRecord", b =>
                 {
                     b.Property<string>("Key")
