@@ -31,7 +31,7 @@ internal static class ExitCodes
     {
         ErrorCodes.Usage or ErrorCodes.InvalidInput or ErrorCodes.InvalidProject or ErrorCodes.InvalidSettings => Usage,
         ErrorCodes.ServerUnreachable or ErrorCodes.Unauthenticated or ErrorCodes.ProjectNotUp => Unreachable,
-        ErrorCodes.NotFound or ErrorCodes.UnknownCode => NotFound,
+        ErrorCodes.NotFound or ErrorCodes.UnknownCode or ErrorCodes.UnknownStep => NotFound,
         ErrorCodes.WorkflowNotCompleted => NotCompleted,
         ErrorCodes.Unexpected => Unexpected,
         ErrorCodes.Interrupted => Interrupted,

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -53,14 +52,14 @@ public sealed class TraceVerbTests : IAsyncLifetime
             start.Headers.Add("traceparent", $"00-{CallerTrace}-{CallerSpan}-01");
             using var started = await first.Http.SendAsync(start);
             Assert.True(started.IsSuccessStatusCode, await started.Content.ReadAsStringAsync());
-            task = (string)(await UntilAsync(first.Http, $"api/v1/tasks?run={Run}", tasks => ((JsonArray)tasks["items"]!).Count > 0))["items"]![0]!["id"]!;
-            await UntilAsync(first.Http, $"api/v1/runs/{Run}/trace", trace => Names(trace).Contains("RunActivity:flow.http"));
+            task = (string)(await first.UntilAsync($"api/v1/tasks?run={Run}", tasks => ((JsonArray)tasks["items"]!).Count > 0))["items"]![0]!["id"]!;
+            await first.UntilAsync($"api/v1/runs/{Run}/trace", trace => Names(trace).Contains("RunActivity:flow.http"));
             first.Kill();
         }
         using var second = await ServerProcess.StartAsync(folder);
         using var approved = await second.Http.PostAsJsonAsync($"api/v1/tasks/{task}/approve", new { comment = "go on" });
         Assert.True(approved.IsSuccessStatusCode, await approved.Content.ReadAsStringAsync());
-        var run = await UntilAsync(second.Http, $"api/v1/runs/{Run}?wait=30", state => (string)state["status"]! is not ("running" or "waiting"));
+        var run = await second.UntilAsync($"api/v1/runs/{Run}?wait=30", state => (string)state["status"]! is not ("running" or "waiting"));
         Assert.Equal("completed", (string)run["status"]!);
 
         var shown = (await second.CliAsync("trace", "show", Run, "--json")).Expect(0).Json;
@@ -108,7 +107,7 @@ public sealed class TraceVerbTests : IAsyncLifetime
         using var sent = await server.Http.SendAsync(signal);
         Assert.True(sent.IsSuccessStatusCode, await sent.Content.ReadAsStringAsync());
 
-        var trace = await UntilAsync(server.Http, $"api/v1/traces/{CallerTrace}", trace => Names(trace).Contains("RunActivity:flow.emit"));
+        var trace = await server.UntilAsync($"api/v1/traces/{CallerTrace}", trace => Names(trace).Contains("RunActivity:flow.emit"));
 
         Assert.Superset(new HashSet<string> { "RunWorkflow:BatonFlow", "call ask", "RunActivity:flow.http", "RunActivity:flow.emit" }, Names(trace).ToHashSet());
         Assert.StartsWith($"00-{CallerTrace}-", Assert.Single(calls).TraceParent, StringComparison.Ordinal);
@@ -130,59 +129,5 @@ public sealed class TraceVerbTests : IAsyncLifetime
             """, Encoding.UTF8, "application/yaml");
         using var applied = await http.PutAsync("api/v1/flows/shop/restock", content);
         Assert.True(applied.IsSuccessStatusCode, await applied.Content.ReadAsStringAsync());
-    }
-
-    private static async Task<JsonNode> UntilAsync(HttpClient http, string path, Func<JsonNode, bool> condition)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2), TimeProvider.System);
-        while (true)
-        {
-            using var response = await http.GetAsync(path, limit.Token);
-            if (response.IsSuccessStatusCode && JsonNode.Parse(await response.Content.ReadAsStringAsync(limit.Token))! is var json && condition(json))
-            {
-                return json;
-            }
-            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, limit.Token);
-        }
-    }
-
-    /// <summary>`baton server run` on a folder.</summary>
-    private sealed class ServerProcess : IDisposable
-    {
-        private readonly Process process;
-        private readonly string url;
-        private readonly string token;
-
-        private ServerProcess(Process process, string url, string token)
-        {
-            (this.process, this.url, this.token) = (process, url, token);
-            Http = new HttpClient { BaseAddress = new Uri(url), DefaultRequestHeaders = { Authorization = new("Bearer", token) } };
-        }
-
-        public HttpClient Http { get; }
-
-        public static async Task<ServerProcess> StartAsync(string folder)
-        {
-            var process = Process.Start(BatonProcess.StartInfo(
-                ["server", "run", "--data", folder, "--output", "jsonl", "--log-level", "never", "--set", "Http:Url=http://127.0.0.1:0", "--set", "Temporal:Port=0"]))!;
-            var line = await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException(await process.StandardError.ReadToEndAsync());
-            var control = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "control.json")))!;
-            return new(process, (string)JsonNode.Parse(line)!["url"]!, (string)control["Token"]!);
-        }
-
-        public Task<CliResult> CliAsync(params string[] args) => BatonProcess.RunAsync([.. args, "--url", url, "--token", token]);
-
-        public void Kill()
-        {
-            process.Kill();
-            process.WaitForExit();
-        }
-
-        public void Dispose()
-        {
-            Kill();
-            Http.Dispose();
-            process.Dispose();
-        }
     }
 }

@@ -31,9 +31,9 @@ internal sealed class ApiClient : IDisposable
     /// <summary>Posts with an idempotency key of its own, so that nothing is done twice if the answer is lost and the call repeated.</summary>
     public Task<JsonNode?> PostAsync(string path, JsonNode? body, CancellationToken cancel) => SendAsync(HttpMethod.Post, path, body, cancel);
 
-    /// <summary>Puts a text as it is.</summary>
-    public Task<JsonNode?> PutAsync(string path, string text, string type, CancellationToken cancel) =>
-        SendContentAsync(HttpMethod.Put, path, new StringContent(text, Encoding.UTF8, type), cancel);
+    /// <summary>Sends a text as it is.</summary>
+    public Task<JsonNode?> SendTextAsync(HttpMethod method, string path, string text, string type, CancellationToken cancel) =>
+        SendContentAsync(method, path, new StringContent(text, Encoding.UTF8, type), cancel);
 
     public Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonNode? body, CancellationToken cancel) =>
         SendContentAsync(method, path, body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"), cancel);

@@ -33,12 +33,24 @@ internal static partial class FlowRunVerb
         var allow = new Option<string[]>("--allow") { Description = $"What the flow may run: {string.Join(", ", Processes)}.", AllowMultipleArgumentsPerToken = true };
         allow.AcceptOnlyFromAmong(Processes);
         var command = new Command("run", "Run a flow and print its output; exits 0 only if it completes.") { file, input, watch, server, secrets, allow };
-        command.SetAction(async (parsed, cancel) => File.Exists(parsed.GetRequiredValue(file)) || !FlowName().IsMatch(parsed.GetRequiredValue(file)) ? await RunAsync(OutputOptions.Console(parsed), new Request(
+        command.Validators.Add(result =>
+        {
+            foreach (Option option in IsFile(result.GetValue(file)) ? [] : new Option[] { server, secrets, allow })
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                {
+                    result.AddError($"{option.Name} is for flows in files; {result.GetValue(file)} is run by the Baton server that has it, with its own secrets and settings");
+                }
+            }
+        });
+        command.SetAction(async (parsed, cancel) => IsFile(parsed.GetRequiredValue(file)) ? await RunAsync(OutputOptions.Console(parsed), new Request(
             parsed.GetRequiredValue(file), ReadInput(parsed.GetValue(input)), parsed.GetValue(watch), parsed.GetValue(server),
             (parsed.GetValue(secrets) ?? []).ToDictionary(p => p.Key, p => Secret(p.Value)), parsed.GetValue(allow) ?? []), cancel)
             : await RunOnServerAsync(api, parsed, parsed.GetRequiredValue(file), ReadInput(parsed.GetValue(input)), parsed.GetValue(watch), cancel));
         return command;
     }
+
+    private static bool IsFile(string? name) => File.Exists(name) || !FlowName().IsMatch(name ?? "");
 
     private static async Task<int> RunOnServerAsync(ApiOptions api, ParseResult parsed, string name, JqValue input, bool watch, CancellationToken cancel)
     {

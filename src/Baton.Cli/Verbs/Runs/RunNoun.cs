@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Baton.Cli.Api;
 using Baton.Cli.Options;
+using Baton.Server.Errors;
 
 namespace Baton.Cli.Verbs.Runs;
 
@@ -113,10 +114,22 @@ internal static class RunNoun
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, $"api/v1/runs/{Uri.EscapeDataString(call.Get(id))}/export");
             using var response = await call.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, call.Cancel);
-            await using var output = call.Get(file) is { } path ? File.Create(path) : Console.OpenStandardOutput();
+            await using var output = call.Get(file) is { } path ? Create(path) : Console.OpenStandardOutput();
             await response.Content.CopyToAsync(output, call.Cancel);
         });
         return command;
+    }
+
+    private static FileStream Create(string path)
+    {
+        try
+        {
+            return File.Create(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new BatonException(ErrorCodes.InvalidInput, $"{path} cannot be written", exception.Message, "name another file", exception);
+        }
     }
 
     private static string? Instant(DateTimeOffset? time) => time?.ToString("O", CultureInfo.InvariantCulture);
