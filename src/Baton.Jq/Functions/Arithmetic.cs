@@ -12,6 +12,11 @@ internal static class Arithmetic
             return JqValue.From(a.RawNumber + b.RawNumber);
         }
 
+        if (a.TextLength >= 0 && b.TextLength >= 0)
+        {
+            return AddText(m, a, b);
+        }
+
         switch (a.Ref, b.Ref)
         {
             case (null, _):
@@ -20,13 +25,8 @@ internal static class Arithmetic
             case (_, null):
                 return a;
 
-            case (string x, string y):
-                m.Meter.ChargeText((long)x.Length + y.Length);
-                return x.Length == 0 ? b : y.Length == 0 ? a : string.Concat(x, y);
-
             case (JqArray x, JqArray y):
-                m.Meter.ChargeCopy(y.Count);
-                return JqValue.From(x.Concat(y));
+                return JqValue.From(x.Concat(y, m.Meter));
 
             case (JqObject x, JqObject y):
                 return Merge(m, x, y);
@@ -92,6 +92,7 @@ internal static class Arithmetic
                 : JqValue.From(a.RawNumber / b.RawNumber);
         }
 
+        m.Meter.Settle(a);
         return a.Ref is string text && b.Ref is string separator
             ? Text.Split(m, text, separator)
             : Errors.Type(a, b, "cannot be divided");
@@ -119,17 +120,17 @@ internal static class Arithmetic
         };
     }
 
-    public static JqValue Equal(Machine m, JqValue a, JqValue b) => JqValue.From(ValueComparer.AreEqual(a, b, m.Meter));
+    public static JqValue Equal(Machine m, JqValue a, JqValue b) => JqValue.From(AreEqual(m, a, b));
 
-    public static JqValue NotEqual(Machine m, JqValue a, JqValue b) => JqValue.From(!ValueComparer.AreEqual(a, b, m.Meter));
+    public static JqValue NotEqual(Machine m, JqValue a, JqValue b) => JqValue.From(!AreEqual(m, a, b));
 
-    public static JqValue Less(Machine m, JqValue a, JqValue b) => JqValue.From(ValueComparer.Compare(a, b, m.Meter) < 0);
+    public static JqValue Less(Machine m, JqValue a, JqValue b) => JqValue.From(Compare(m, a, b) < 0);
 
-    public static JqValue LessOrEqual(Machine m, JqValue a, JqValue b) => JqValue.From(ValueComparer.Compare(a, b, m.Meter) <= 0);
+    public static JqValue LessOrEqual(Machine m, JqValue a, JqValue b) => JqValue.From(Compare(m, a, b) <= 0);
 
-    public static JqValue Greater(Machine m, JqValue a, JqValue b) => JqValue.From(ValueComparer.Compare(a, b, m.Meter) > 0);
+    public static JqValue Greater(Machine m, JqValue a, JqValue b) => JqValue.From(Compare(m, a, b) > 0);
 
-    public static JqValue GreaterOrEqual(Machine m, JqValue a, JqValue b) => JqValue.From(ValueComparer.Compare(a, b, m.Meter) >= 0);
+    public static JqValue GreaterOrEqual(Machine m, JqValue a, JqValue b) => JqValue.From(Compare(m, a, b) >= 0);
 
     public static JqValue Negate(Machine m, JqValue value) => value.Ref switch
     {
@@ -153,10 +154,14 @@ internal static class Arithmetic
             return JqValue.From(a);
         }
 
-        if (b.Count == 1)
+        if (b.Count * 8 <= a.Count || b.Count == 1)
         {
-            m.Meter.ChargeCopy(a.Count);
-            return JqValue.From(a.Set(b.KeyAt(0), b.ValueAt(0)));
+            for (var i = 0; i < b.Count; i++)
+            {
+                a = a.Set(b.KeyAt(i), b.ValueAt(i), m.Meter);
+            }
+
+            return JqValue.From(a);
         }
 
         m.Meter.ChargeCopy(a.Count + b.Count);
@@ -172,6 +177,36 @@ internal static class Arithmetic
         }
 
         return JqValue.From(builder.ToObject());
+    }
+
+    private static JqValue AddText(Machine m, in JqValue a, in JqValue b)
+    {
+        if (a.TextLength == 0 || b.TextLength == 0)
+        {
+            return a.TextLength == 0 ? b : a;
+        }
+
+        var added = (string)b.Ref!;
+        return a.Growing is { } text ? text.Append(added, m.Meter) : JqText.Join((string)a.Ref!, added, m.Meter);
+    }
+
+    private static bool AreEqual(Machine m, in JqValue a, in JqValue b)
+    {
+        if (a.TextLength != b.TextLength)
+        {
+            return false;
+        }
+
+        m.Meter.Settle(a);
+        m.Meter.Settle(b);
+        return ValueComparer.AreEqual(a, b, m.Meter);
+    }
+
+    private static int Compare(Machine m, in JqValue a, in JqValue b)
+    {
+        m.Meter.Settle(a);
+        m.Meter.Settle(b);
+        return ValueComparer.Compare(a, b, m.Meter);
     }
 
     private static JqValue MergeDeep(Machine m, JqObject a, JqObject b, int depth)

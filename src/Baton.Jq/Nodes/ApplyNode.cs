@@ -101,7 +101,11 @@ internal sealed class Native0Node : Node
         IsSimple = CanPush = true;
     }
 
-    public override JqValue Eval(Machine m, JqValue input, Env? env) => _function(m, input);
+    public override JqValue Eval(Machine m, JqValue input, Env? env)
+    {
+        m.Meter.Settle(input);
+        return _function(m, input);
+    }
 }
 
 /// <summary>A built-in function of the input and one argument.</summary>
@@ -112,10 +116,17 @@ internal sealed class Native1Node(Func<Machine, JqValue, JqValue, JqValue> funct
     public override JqValue Eval(Machine m, JqValue input, Env? env)
     {
         var value = _argument.Eval(m, input, env);
-        return value.IsProper ? function(m, input, value) : value;
+        return value.IsProper ? Call(m, input, value) : value;
     }
 
-    protected override JqValue Apply(Machine m, JqValue input, JqValue[] values) => function(m, input, values[0]);
+    protected override JqValue Apply(Machine m, JqValue input, JqValue[] values) => Call(m, input, values[0]);
+
+    private JqValue Call(Machine m, in JqValue input, in JqValue value)
+    {
+        m.Meter.Settle(input);
+        m.Meter.Settle(value);
+        return function(m, input, value);
+    }
 }
 
 /// <summary>A built-in function of the input and several arguments; the last varies slowest.</summary>
@@ -125,6 +136,12 @@ internal sealed class NativeNode(Func<Machine, JqValue, JqValue[], JqValue> func
     protected override JqValue Apply(Machine m, JqValue input, JqValue[] values)
     {
         Array.Reverse(values);
+        m.Meter.Settle(input);
+        foreach (ref readonly var value in values.AsSpan())
+        {
+            m.Meter.Settle(value);
+        }
+
         return function(m, input, values);
     }
 }

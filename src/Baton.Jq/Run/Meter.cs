@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Baton.Jq;
 
 /// <summary>Counts what one evaluation consumes and ends it at its limits.</summary>
@@ -33,14 +35,27 @@ internal sealed class Meter(JqLimits limits)
     }
 
     /// <summary>For a string about to be built, so that doubling one over and over ends before memory does.</summary>
-    public void ChargeText(long length)
+    public void ChargeText(long length) => ChargeText(length, length);
+
+    /// <param name="copied">How much of it is copied now.</param>
+    public void ChargeText(long length, long copied)
     {
         if (length > Limits.MaxOutputBytes)
         {
             throw OutOfOutput();
         }
 
-        Charge(1 + (length >> 6));
+        Charge(1 + (copied >> 6));
+    }
+
+    /// <summary>For a value about to be read as a string: what this evaluation has put off copying is copied now.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Settle(in JqValue value)
+    {
+        if (value.Growing is { } text && text.IsOwnedBy(this))
+        {
+            Charge(text.Length >> 6);
+        }
     }
 
     /// <summary>For elements about to be copied.</summary>

@@ -17,6 +17,7 @@ internal static class Access
                 return double.IsNaN(key.RawNumber) ? default : array.At(Offset(key.RawNumber, array.Count));
 
             case (JqArray or string, JqObject slice):
+                meter.Settle(target);
                 return Slice(target, slice);
 
             case (JqArray array, JqArray part):
@@ -138,9 +139,7 @@ internal static class Access
         switch (key.Ref)
         {
             case string name when target.Ref is null or JqObject:
-                var obj = target.Ref as JqObject ?? JqObject.Empty;
-                meter.ChargeCopy(obj.Count);
-                return JqValue.From(obj.Set(name, value));
+                return JqValue.From((target.Ref as JqObject ?? JqObject.Empty).Set(name, value, meter));
 
             case JqObject slice when target.Ref is null or JqArray:
                 return SetSlice(target.Ref as JqArray ?? JqArray.Empty, slice, value, meter);
@@ -319,8 +318,7 @@ internal static class Access
             return Errors.Raise("Array index too large");
         }
 
-        meter.ChargeCopy(offset == array.Count ? 0 : Math.Max(array.Count, offset));
-        return JqValue.From(array.Set(offset, value));
+        return JqValue.From(array.Set(offset, value, meter));
     }
 
     private static JqValue SetSlice(JqArray array, JqObject slice, in JqValue value, Meter meter)

@@ -3,8 +3,9 @@ namespace Baton.Jq;
 /// <summary>An immutable object that keeps the order in which its fields were set.</summary>
 /// <remarks>
 /// Entries stand in one array; above <see cref="LinearLimit"/> of them a hash index of chained positions is added.
-/// As with arrays, a new field may be put behind the entries of a shared array: an older object ignores positions
-/// that lie beyond its own count, in the entries and in the chains alike.
+/// As with arrays, a new field may be put behind the entries of a shared array, by the evaluation that made it: an older object
+/// ignores positions that lie beyond its own count, in the entries and in the chains alike. And as there, a field of a large
+/// object is replaced by a patch over the entries.
 /// </remarks>
 internal sealed class JqObject
 {
@@ -13,10 +14,12 @@ internal sealed class JqObject
     public static readonly JqObject Empty = new(new Table([], null, 0), 0);
 
     private readonly Table _table;
+    private readonly JqPatches? _patches;
 
-    internal JqObject(Table table, int count)
+    internal JqObject(Table table, int count, JqPatches? patches = null)
     {
         _table = table;
+        _patches = patches;
         Count = count;
     }
 
@@ -52,7 +55,7 @@ internal sealed class JqObject
     public static JqObject OfDistinct(Entry[] entries)
     {
         var table = new Table(entries, null, entries.Length);
-        return new(entries.Length <= LinearLimit ? table : table.Copy(entries.Length, entries.Length), entries.Length);
+        return new(entries.Length <= LinearLimit ? table : table.Copy(entries.Length, entries.Length, null), entries.Length);
     }
 
     private static bool HasTwins(ReadOnlySpan<string> keys)
@@ -73,46 +76,56 @@ internal sealed class JqObject
 
     public string KeyAt(int index) => _table.Entries[index].Key;
 
-    public JqValue ValueAt(int index) => _table.Entries[index].Value;
+    public JqValue ValueAt(int index) => _patches is not null && _patches.TryGet(index, out var value) ? value : _table.Entries[index].Value;
 
     public JqValue Get(string key)
     {
         var index = _table.Find(key, Count);
-        return index < 0 ? default : _table.Entries[index].Value;
+        return index < 0 ? default : ValueAt(index);
     }
 
     public bool TryGet(string key, out JqValue value)
     {
         var index = _table.Find(key, Count);
-        value = index < 0 ? default : _table.Entries[index].Value;
+        value = index < 0 ? default : ValueAt(index);
         return index >= 0;
     }
 
     public bool Has(string key) => _table.Find(key, Count) >= 0;
 
-    public JqObject Set(string key, in JqValue value)
+    public JqObject Set(string key, in JqValue value, Meter meter)
     {
         var index = _table.Find(key, Count);
         if (index >= 0)
         {
-            if (JqValue.Identical(_table.Entries[index].Value, value))
-            {
-                return this;
-            }
-
-            var same = _table.Copy(Count, Count);
-            same.Entries[index].Value = value;
-            return new(same, Count);
+            return JqValue.Identical(ValueAt(index), value) ? this : Replace(index, value, meter);
         }
 
-        if (_table.TryAppend(Count, key, value))
+        if (_table.Owner == meter && _table.TryAppend(Count, key, value))
         {
-            return new(_table, Count + 1);
+            return new(_table, Count + 1, _patches);
         }
 
-        var table = _table.Copy(Count, Count < 4 ? 4 : Count * 2);
+        meter.ChargeCopy(_table.Owner == meter && _table.IsFull(Count) ? 0 : Count);
+        var table = TableCopy(Count < 4 ? 4 : Count * 2, meter);
         table.TryAppend(Count, key, value);
+        // Full, the old one has been given up for the copy.
+        _table.Close(meter);
         return new(table, Count + 1);
+    }
+
+    private JqObject Replace(int index, in JqValue value, Meter meter)
+    {
+        if (Count > JqPatches.MinCount)
+        {
+            meter.Charge(JqPatches.Cost);
+            return new(_table, Count, (_patches ?? JqPatches.None).Set(index, value));
+        }
+
+        meter.ChargeCopy(Count);
+        var table = TableCopy(Count, meter);
+        table.Entries[index].Value = value;
+        return new(table, Count);
     }
 
     public JqObject Remove(string key)
@@ -137,7 +150,7 @@ internal sealed class JqObject
     /// <summary>The same keys with other values, one per position.</summary>
     public JqObject WithValues(ReadOnlySpan<JqValue> values)
     {
-        var table = _table.Copy(Count, Count);
+        var table = _table.Copy(Count, Count, null);
         for (var i = 0; i < Count; i++)
         {
             table.Entries[i].Value = values[i];
@@ -146,7 +159,17 @@ internal sealed class JqObject
         return new(table, Count);
     }
 
-    internal Table TableCopy(int capacity) => _table.Copy(Count, capacity);
+    /// <summary>A table of its own with the same fields.</summary>
+    internal Table TableCopy(int capacity, Meter? owner = null)
+    {
+        var table = _table.Copy(Count, capacity, owner);
+        for (var i = 0; _patches is not null && i < Count; i++)
+        {
+            table.Entries[i].Value = ValueAt(i);
+        }
+
+        return table;
+    }
 
     /// <summary>All keys, sorted by code point.</summary>
     public string[] SortedKeys()
@@ -173,12 +196,16 @@ internal sealed class JqObject
     {
         private int _used;
 
-        public Table(Entry[] entries, int[]? buckets, int used)
+        public Table(Entry[] entries, int[]? buckets, int used, Meter? owner = null)
         {
             Entries = entries;
             Buckets = buckets;
+            Owner = owner;
             _used = used;
         }
+
+        /// <summary>The evaluation that may append; null for none.</summary>
+        public Meter? Owner { get; }
 
         public Entry[] Entries { get; private set; }
 
@@ -224,21 +251,28 @@ internal sealed class JqObject
         /// <summary>False where another object has taken the position, or there is no room.</summary>
         public bool TryAppend(int count, string key, in JqValue value)
         {
-            if (count >= Entries.Length || Interlocked.CompareExchange(ref _used, count + 1, count) != count)
+            if (count >= Entries.Length || _used != count)
             {
                 return false;
             }
 
+            _used = count + 1;
             Put(count, key, value);
             return true;
         }
+
+        /// <summary>Whether an object of so many fields could be extended in place if there were room.</summary>
+        public bool IsFull(int count) => _used == count && count == Entries.Length;
+
+        /// <summary>Nothing more is appended.</summary>
+        public void Close(Meter meter) => _used = Owner == meter ? int.MaxValue : _used;
 
         /// <summary>For a builder that nobody shares yet.</summary>
         public void Add(string key, in JqValue value)
         {
             if (_used == Entries.Length)
             {
-                var grown = Copy(_used, Math.Max(4, _used * 2));
+                var grown = Copy(_used, Math.Max(4, _used * 2), null);
                 Entries = grown.Entries;
                 Buckets = grown.Buckets;
             }
@@ -246,13 +280,13 @@ internal sealed class JqObject
             Put(_used++, key, value);
         }
 
-        public Table Copy(int count, int capacity)
+        public Table Copy(int count, int capacity, Meter? owner)
         {
             var entries = new Entry[capacity];
             Array.Copy(Entries, entries, count);
             if (capacity <= LinearLimit)
             {
-                return new(entries, null, count);
+                return new(entries, null, count, owner);
             }
 
             var size = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)capacity);
@@ -263,7 +297,7 @@ internal sealed class JqObject
                 Interlocked.MemoryBarrier();
                 if (Volatile.Read(ref _used) == count)
                 {
-                    return new(entries, same, count);
+                    return new(entries, same, count, owner);
                 }
             }
 
@@ -280,7 +314,7 @@ internal sealed class JqObject
                 bucket = i + 1;
             }
 
-            return new(entries, buckets, count);
+            return new(entries, buckets, count, owner);
         }
 
         private void Put(int index, string key, in JqValue value)

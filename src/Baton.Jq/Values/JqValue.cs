@@ -8,7 +8,7 @@ namespace Baton.Jq;
 /// <summary>An immutable JSON value. <c>default</c> is null. Safe to share between threads.</summary>
 /// <remarks>
 /// Sixteen bytes: a reference that tells the kind, and the double of a number. The reference is null for null, a tag
-/// object for booleans and plain numbers, a <see cref="string"/>, a <see cref="JqArray"/>, a <see cref="JqObject"/>,
+/// object for booleans and plain numbers, a <see cref="string"/>, a <see cref="JqText"/> that stands for one, a <see cref="JqArray"/>, a <see cref="JqObject"/>,
 /// or a <see cref="NumberLiteral"/> for a number whose text says more than its double. Two more tags never leave the
 /// assembly: the absence of an output, and a raised error, which thus travels without the cost of an exception.
 /// </remarks>
@@ -21,15 +21,28 @@ public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
     private static readonly object FalseTag = new();
     private static readonly object EmptyTag = new();
 
-    internal readonly object? Ref;
+    private readonly object? _ref;
     private readonly double _number;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private JqValue(object? reference, double number = 0)
     {
-        Ref = reference;
+        _ref = reference;
         _number = number;
     }
+
+    /// <summary>What tells the kind; a string is always a <see cref="string"/>.</summary>
+    internal object? Ref
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _ref is JqText text ? text.ToString() : _ref;
+    }
+
+    /// <summary>A string that has not been put together yet; null for any other value.</summary>
+    internal JqText? Growing => _ref as JqText;
+
+    /// <summary>Length of a string, -1 for any other value.</summary>
+    internal int TextLength => _ref is string text ? text.Length : _ref is JqText growing ? growing.Length : -1;
 
     public static JqValue Null => default;
 
@@ -43,61 +56,62 @@ public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
     {
         get
         {
-            if (Ref is string)
+            if (_ref is string)
             {
                 return JqKind.String;
             }
 
-            if (ReferenceEquals(Ref, NumberTag))
+            if (ReferenceEquals(_ref, NumberTag))
             {
                 return JqKind.Number;
             }
 
-            return Ref switch
+            return _ref switch
             {
                 JqObject => JqKind.Object,
                 JqArray => JqKind.Array,
                 null => JqKind.Null,
                 NumberLiteral => JqKind.Number,
+                JqText => JqKind.String,
                 _ => JqKind.Boolean,
             };
         }
     }
 
-    public bool IsNull => Ref is null;
+    public bool IsNull => _ref is null;
 
     /// <summary>jq's truth: everything but null and false.</summary>
-    public bool IsTruthy => Ref is not null && !ReferenceEquals(Ref, FalseTag);
+    public bool IsTruthy => _ref is not null && !ReferenceEquals(_ref, FalseTag);
 
     /// <summary>Elements of an array, fields of an object, 0 otherwise.</summary>
-    public int Count => Ref switch
+    public int Count => _ref switch
     {
         JqArray array => array.Count,
         JqObject obj => obj.Count,
         _ => 0,
     };
 
-    internal bool IsEmpty => ReferenceEquals(Ref, EmptyTag);
+    internal bool IsEmpty => ReferenceEquals(_ref, EmptyTag);
 
-    internal bool IsError => Ref is RaisedError;
+    internal bool IsError => _ref is RaisedError;
 
     /// <summary>Neither an output missing nor an error: something a program can hold.</summary>
     internal bool IsProper
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => !ReferenceEquals(Ref, EmptyTag) && Ref is not RaisedError;
+        get => !ReferenceEquals(_ref, EmptyTag) && _ref is not RaisedError;
     }
 
-    internal bool IsNumber => ReferenceEquals(Ref, NumberTag) || Ref is NumberLiteral;
+    internal bool IsNumber => ReferenceEquals(_ref, NumberTag) || _ref is NumberLiteral;
 
-    internal bool IsFalse => ReferenceEquals(Ref, FalseTag);
+    internal bool IsFalse => ReferenceEquals(_ref, FalseTag);
 
-    internal bool IsTrue => ReferenceEquals(Ref, TrueTag);
+    internal bool IsTrue => ReferenceEquals(_ref, TrueTag);
 
     /// <summary>The double, whatever the kind: 0 where the value is no number.</summary>
     internal double RawNumber => _number;
 
-    internal bool IsPlainNumber => ReferenceEquals(Ref, NumberTag);
+    internal bool IsPlainNumber => ReferenceEquals(_ref, NumberTag);
 
     /// <summary>Element, or null where there is none. A negative index counts from the end.</summary>
     /// <exception cref="InvalidOperationException">The value is neither an array nor null.</exception>
@@ -266,6 +280,8 @@ public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static JqValue From(JqObject obj) => new(obj);
 
+    internal static JqValue From(JqText text) => new(text);
+
     internal static JqValue From(NumberLiteral literal) => new(literal, literal.Value);
 
     internal static JqValue Error(JqValue value) => new(new RaisedError(value));
@@ -274,7 +290,7 @@ public readonly struct JqValue : IEquatable<JqValue>, IComparable<JqValue>
 
     /// <summary>What jq's compiler and paths call identical: the same object in memory, or the same bits.</summary>
     internal static bool Identical(in JqValue a, in JqValue b) =>
-        ReferenceEquals(a.Ref, b.Ref) && BitConverter.DoubleToInt64Bits(a._number) == BitConverter.DoubleToInt64Bits(b._number);
+        ReferenceEquals(a._ref, b._ref) && BitConverter.DoubleToInt64Bits(a._number) == BitConverter.DoubleToInt64Bits(b._number);
 
     private InvalidOperationException Mismatch(JqKind wanted) => new($"The JSON value is of kind {Kind}, not {wanted}.");
 }
