@@ -58,6 +58,26 @@ public class FlowKillTests
         Console.WriteLine($"{ledger.Requests.Count} requests for {calls.Count} calls");
     }
 
+    /// <summary>Each run is cut and continued as new every few events, also between two attempts.</summary>
+    [Fact]
+    public async Task Attempts_in_several_parts_of_a_run_keep_their_key_and_their_count()
+    {
+        using var ledger = new HttpLedger();
+        var flow = Read($$"""
+            document: { dsl: 1.0.3, namespace: tests, name: stubborn, version: 1.0.0 }
+            do:
+            - again:
+                try: [ { pause: { wait: PT0.02S } }, { ask: { call: http, with: { method: post, endpoint: '{{ledger.Address}}/{run}/stubborn' } } } ]
+                catch: { errors: { with: { status: 503 } }, retry: { delay: PT0.02S, limit: { attempt: { count: 5 } } } }
+            - out: { set: { seen: "${ . }" } }
+            """);
+        await KillAsync("stubborn", [.. Enumerable.Range(0, Runs).Select(n => (flow, JqValue.FromObject([new("run", $"r{n}")])))], (number, result) =>
+            Assert.Equal($"/r{number}/stubborn", RawValues.Value(result.Output!)["seen"].GetString()), continueAfterEvents: 8);
+        var calls = ledger.Requests.GroupBy(r => r.Path).ToList();
+        Assert.Equal(Runs, calls.Count);
+        Assert.All(calls, call => Assert.Single(call.Select(r => r.Key).Distinct()));
+    }
+
     [Fact]
     public async Task Random_flows_end_as_they_do_in_memory()
     {
@@ -77,7 +97,7 @@ public class FlowKillTests
     private static FlowDefinition Read(string text) => FlowReader.Read(text) is var (flow, problems) && flow is not null ? flow : throw new InvalidOperationException(problems[0].ToString());
 
     /// <summary>Starts the runs one after the other while processes die, and then lets all of them end.</summary>
-    private static async Task KillAsync(string name, IReadOnlyList<(FlowDefinition Flow, JqValue Input)> runs, Action<int, (RawValue? Output, Exception? Error)> check)
+    private static async Task KillAsync(string name, IReadOnlyList<(FlowDefinition Flow, JqValue Input)> runs, Action<int, (RawValue? Output, Exception? Error)> check, int continueAfterEvents = 0)
     {
         if (ServerFixture.IsExternal)
         {
@@ -97,7 +117,7 @@ public class FlowKillTests
             {
                 while (results.Count < runs.Count * (kill + 1) / Kills)
                 {
-                    results.Add(RunAsync(client, name, results.Count, runs[results.Count]));
+                    results.Add(RunAsync(client, name, results.Count, runs[results.Count], continueAfterEvents));
                 }
                 await Task.Delay(random.NextDouble() * LongestLife, TimeProvider.System);
                 if (random.Next(2) == 0)
@@ -133,9 +153,9 @@ public class FlowKillTests
     }
 
     /// <summary>Starts a run, once, and waits for its end, through any number of deaths of the server.</summary>
-    private static async Task<(RawValue?, Exception?)> RunAsync(TemporalClient client, string queue, int number, (FlowDefinition Flow, JqValue Input) run)
+    private static async Task<(RawValue?, Exception?)> RunAsync(TemporalClient client, string queue, int number, (FlowDefinition Flow, JqValue Input) run, int continueAfterEvents)
     {
-        var start = new FlowStart { Definition = run.Flow.Json, Hash = run.Flow.Hash, Input = run.Input };
+        var start = new FlowStart { Definition = run.Flow.Json, Hash = run.Flow.Hash, Input = run.Input, ContinueAfterEvents = continueAfterEvents };
         while (true)
         {
             try

@@ -6,7 +6,7 @@ namespace Baton.Conformance.Kill;
 
 /// <summary>
 /// A service outside of everything that is killed: it notes every request, and answers with the path. A path that ends in
-/// <c>/flaky</c> gets 503 until it was asked twice.
+/// <c>/flaky</c> gets 503 until it was asked twice, one that ends in <c>/stubborn</c> until it was asked six times.
 /// </summary>
 internal sealed class HttpLedger : IDisposable
 {
@@ -31,6 +31,13 @@ internal sealed class HttpLedger : IDisposable
 
     public void Dispose() => _listener.Close();
 
+    private static int Wanted(string path) => path[(path.LastIndexOf('/') + 1)..] switch
+    {
+        "flaky" => 2,
+        "stubborn" => 6,
+        _ => 0,
+    };
+
     private async Task ServeAsync()
     {
         try
@@ -42,7 +49,7 @@ internal sealed class HttpLedger : IDisposable
                 Requests.Enqueue((path, context.Request.Headers["Idempotency-Key"] ?? ""));
                 try
                 {
-                    context.Response.StatusCode = path.EndsWith("/flaky", StringComparison.Ordinal) && Requests.Count(r => r.Path == path) < 2 ? 503 : 200;
+                    context.Response.StatusCode = Requests.Count(r => r.Path == path) < Wanted(path) ? 503 : 200;
                     context.Response.ContentType = "application/json";
                     context.Response.OutputStream.Write(System.Text.Encoding.UTF8.GetBytes($"\"{path}\""));
                     context.Response.Close();
