@@ -8,7 +8,7 @@ using Temporalio.Client;
 
 namespace Baton.Flows.Bench;
 
-/// <summary><c>baton server start-dev</c> on a database file; the worker of flows and the client are in this process.</summary>
+/// <summary>Durable execution alone: <c>baton server start-dev</c>; the worker of flows and the client are in this process.</summary>
 /// <param name="baton">The executable.</param>
 /// <param name="database">The database, or null for memory.</param>
 internal sealed class BatonTarget(string baton, string? database) : ITarget
@@ -32,7 +32,7 @@ internal sealed class BatonTarget(string baton, string? database) : ITarget
     private FlowWorker? _worker;
     private Task? _working;
 
-    public string Name => database is null ? "baton, volatile" : "baton";
+    public string Name => database is null ? "baton, volatile" : "baton, over Temporal's API";
 
     public IReadOnlyList<int> Processes => [_server!.Id, Environment.ProcessId];
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Baton.Flows.Bench;
+using Baton.Flows.Bench.Fuzzing;
 
-var root = new RootCommand("Measures flows: Baton beside Node-RED and n8n; and breaks documents for the reader.");
+var root = new RootCommand("Measures flows: Baton beside Node-RED and n8n; and breaks what comes in for the readers.");
 root.Subcommands.Add(RunVerb());
 root.Subcommands.Add(StoredVerb());
 root.Subcommands.Add(FuzzVerb());
@@ -19,7 +21,7 @@ static Command RunVerb()
     command.SetAction(async (parsed, _) =>
     {
         var database = Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}.db");
-        var targets = new List<ITarget> { new BatonTarget(parsed.GetValue(baton)!, null), new BatonTarget(parsed.GetValue(baton)!, database) };
+        var targets = new List<ITarget> { new ServerTarget(parsed.GetValue(baton)!, database + ".d"), new BatonTarget(parsed.GetValue(baton)!, database) };
         if (parsed.GetValue(nodeRed) is { } folder)
         {
             targets.Add(new NodeRedTarget(parsed.GetValue(node)!, folder));
@@ -60,33 +62,39 @@ static Command StoredVerb()
 {
     var runs = new Option<int[]>("--runs") { Description = "Runs that are stored when the cost of one more is measured.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 100_000, 1_000_000] };
     var (seconds, warmUp, directory, baton) = (Seconds(), WarmUp(), Folder(), Executable());
-    var command = new Command("stored", "The cost of a run beside many that are stored.") { runs, seconds, warmUp, directory, baton };
+    var command = new Command("stored", "The cost of a run beside many that are stored: the first thousand are real, the others copies of them.") { runs, seconds, warmUp, directory, baton };
     command.SetAction(async (parsed, _) =>
     {
-        var database = Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}.db");
-        await using var target = new BatonTarget(parsed.GetValue(baton)!, database);
+        await using var target = new ServerTarget(parsed.GetValue(baton)!, Path.Combine(parsed.GetValue(directory)!, $"flows-bench-{Guid.NewGuid():N}"));
         await target.StartAsync();
-        Console.WriteLine("| stored | runs/s | p50 ms | p99 ms | CPU ms a run | bytes a run |\n|--:|--:|--:|--:|--:|--:|");
-        var stored = 0;
+        await Load.FillAsync(target, 1_000);
+        Console.WriteLine("| stored | runs/s | p50 ms | p99 ms | CPU ms a run | list ms | of a flow | faulted | by id | bytes a run | filled in s |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
         foreach (var wanted in parsed.GetValue(runs)!)
         {
-            await Load.FillAsync(target, Math.Max(0, wanted - stored));
+            await target.StopAsync();
+            var filling = Stopwatch.GetTimestamp();
+            var stored = StoredRuns.Fill(target.DurableFile, wanted);
+            var filled = Stopwatch.GetElapsedTime(filling).TotalSeconds;
+            var bytes = new FileInfo(target.DurableFile).Length;
+            await target.StartAsync();
             var result = await Load.MeasureAsync(target, 64, TimeSpan.FromSeconds(parsed.GetValue(warmUp)), TimeSpan.FromSeconds(parsed.GetValue(seconds)));
-            var bytes = Directory.GetFiles(parsed.GetValue(directory)!, Path.GetFileName(database) + "*").Sum(file => new FileInfo(file).Length);
-            stored = Math.Max(stored, wanted) + result.Runs;
-            Console.WriteLine($"| {wanted} | {result.Runs / result.Seconds:0} | {result.P50:0.0} | {result.P99:0.0} | {result.CpuMs / Math.Max(1, result.Runs):0.00} | {bytes / stored} |");
+            double[] lists = [await target.ListMsAsync("limit=50"), await target.ListMsAsync("flow=bench/three&limit=50"), await target.ListMsAsync("status=faulted"), await target.ListMsAsync("text=nothing")];
+            Console.WriteLine($"| {stored} | {result.Runs / result.Seconds:0} | {result.P50:0.0} | {result.P99:0.0} | {result.CpuMs / Math.Max(1, result.Runs):0.00} | {string.Join(" | ", lists.Select(ms => $"{ms:0.0}"))} | {bytes / stored} | {filled:0} |");
         }
-        Remove(database);
     });
     return command;
 }
 
 static Command FuzzVerb()
 {
-    var inputs = new Option<int>("--inputs") { Description = "How many documents.", DefaultValueFactory = _ => 1_000_000 };
-    var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
-    var command = new Command("fuzz", "Break the example flows in random ways and read and validate them.") { inputs, seed };
-    command.SetAction(parsed => Fuzz.Run([.. Directory.GetFiles(Path.Combine(Root(), "examples", "flows"), "*.yaml").Select(File.ReadAllText)], parsed.GetValue(inputs), parsed.GetValue(seed)));
+    var kinds = new Option<string[]>("--target") { Description = $"What to break: {string.Join(", ", FuzzTargets.All.Select(t => t.Name))} (default all).", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [.. FuzzTargets.All.Select(t => t.Name)] };
+    var inputs = new Option<int>("--inputs") { Description = "How many inputs for each.", DefaultValueFactory = _ => 1_000_000 };
+    var seed = new Option<int>("--seed") { Description = "The same seed gives the same inputs.", DefaultValueFactory = _ => 1 };
+    var folder = new Option<string>("--save") { Description = "Where an input that crashes or hangs is written.", DefaultValueFactory = _ => Environment.CurrentDirectory };
+    kinds.AcceptOnlyFromAmong([.. FuzzTargets.All.Select(t => t.Name)]);
+    var command = new Command("fuzz", "Break sound flows, expressions and events in random ways, and read them: no crash, no hang.") { kinds, inputs, seed, folder };
+    command.SetAction(parsed => parsed.GetValue(kinds)!.Max(kind =>
+        new Fuzzer(FuzzTargets.All.Single(t => t.Name == kind), Path.Combine(Root(), "examples"), parsed.GetValue(seed), parsed.GetValue(folder)!).Run(parsed.GetValue(inputs))));
     return command;
 }
 
