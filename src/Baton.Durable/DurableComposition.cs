@@ -31,7 +31,7 @@ internal static class DurableComposition
             clock.Lock();
         }
 
-        var engine = new DurableEngine(store, clock, LimitsOf(options.Limits), loggers.CreateLogger<DurableEngine>());
+        var engine = new DurableEngine(store, clock, LimitsOf(options), loggers.CreateLogger<DurableEngine>());
         engine.Core.Register(EntityKind.Workflow, WorkflowRun.Load);
         engine.Core.Register(EntityKind.Activity, StandaloneActivity.Load);
         engine.Core.Register(EntityKind.NexusOperation, StandaloneNexusOperation.Load);
@@ -86,7 +86,7 @@ internal static class DurableComposition
             new BatchHandler(engine, batches),
             new WorkflowRuleHandler(engine),
         ];
-        object[] operators = [new OperatorHandler(engine), new NexusEndpointHandler(engine)];
+        object[] operators = [new OperatorHandler(engine, clusterId), new NexusEndpointHandler(engine)];
         object[] tests = options.TimeSkipping ? [new TestServiceHandler(engine)] : [];
         return new DurableHost(workflow, operators, tests, new Running(new Retention(engine), batches, outbound, engine, store), new NexusHttpServer(engine, outbound));
     }
@@ -104,10 +104,12 @@ internal static class DurableComposition
         return id;
     });
 
+    private static EngineLimits LimitsOf(DurableServerOptions options) => LimitsOf(options.Limits) with { PagedTaskCompletions = options.PagedTaskCompletions };
+
     private static EngineLimits LimitsOf(DurableLimits limits) => new()
     {
         BlobSize = limits.BlobBytes,
-        MemoSize = limits.BlobBytes,
+        MemoSize = limits.MemoBytes,
         IdLength = limits.IdLength,
         HistoryEvents = limits.HistoryEvents,
         HistorySize = limits.HistoryBytes,
@@ -120,6 +122,7 @@ internal static class DurableComposition
         PendingNexusOperations = limits.Pending,
         UpdatesInFlight = limits.UpdatesInFlight,
         UpdatesTotal = limits.UpdatesTotal,
+        BufferedQueries = limits.BufferedQueries,
         ReportedTaskProblems = limits.ReportedTaskProblems,
     };
 

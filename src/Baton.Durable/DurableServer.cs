@@ -71,7 +71,7 @@ public sealed partial class DurableServer : IAsyncDisposable
         }
         var log = loggers.CreateLogger<DurableServer>();
         var (address, httpAddress) = (listeners.Address, listeners.HttpAddress);
-        host.Nexus?.Listening(options.PublicHttpUrl?.TrimEnd('/') ?? httpAddress);
+        host.Nexus?.Listening(options.PublicHttpUrl?.TrimEnd('/') ?? httpAddress, options.NexusCallbacksOverHttp);
         LogStarted(log, address, options.DatabasePath ?? "memory");
         if (options.ApiKeys.Count == 0 && options.Authenticator is null && options.Tls?.ClientCaPath is null && !IsLoopback(options.Ip))
         {

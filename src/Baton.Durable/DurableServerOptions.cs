@@ -26,6 +26,18 @@ public sealed record DurableServerOptions
     /// </summary>
     public string? PublicHttpUrl { get; init; }
 
+    /// <summary>
+    /// Whether workers, too, are given that URL as the callback of the Nexus operations that they start, rather than one which only this server understands.
+    /// A handler that completes its operation by itself, and not by a workflow or activity, needs it.
+    /// </summary>
+    public bool NexusCallbacksOverHttp { get; init; }
+
+    /// <summary>
+    /// Whether a worker may send the completion of one workflow task in several requests, so that it can be larger than
+    /// <see cref="DurableLimits.RequestBytes"/>. Off by default, as in a Temporal server.
+    /// </summary>
+    public bool PagedTaskCompletions { get; init; }
+
     /// <summary>Namespaces that exist from the start; the first one is <see cref="DurableServer.Namespace"/>.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = ["default"];
 
@@ -206,8 +218,11 @@ public sealed record DurableLimits
     /// <summary>Calls under way at once on one connection. Default 50,000, as each long poll is one.</summary>
     public int StreamsPerConnection { get; init; } = 50_000;
 
-    /// <summary>Bytes of one payload collection, memo or failure. Default 2 MiB.</summary>
+    /// <summary>Bytes of one payload collection or failure. Default 2 MiB.</summary>
     public int BlobBytes { get; init; } = 2 * 1024 * 1024;
+
+    /// <summary>Bytes of one memo. Default 2 MiB.</summary>
+    public int MemoBytes { get; init; } = 2 * 1024 * 1024;
 
     /// <summary>Events of one history; the run is terminated beyond. Default 51,200.</summary>
     public int HistoryEvents { get; init; } = 51_200;
@@ -236,6 +251,9 @@ public sealed record DurableLimits
     /// <summary>Updates of one run in all. Default 2,000.</summary>
     public int UpdatesTotal { get; init; } = 2_000;
 
+    /// <summary>Queries of one run that wait for its workflow task at once; others go to a worker without waiting. Default 100.</summary>
+    public int BufferedQueries { get; init; } = 100;
+
     /// <summary>
     /// From so many workflow tasks in a row that failed or timed out, a run carries the search attribute TemporalReportedProblems. Default 5, 0 for never.
     /// </summary>
@@ -250,6 +268,7 @@ public sealed record DurableLimits
         Positive(nameof(ConcurrentPolls), ConcurrentPolls);
         Positive(nameof(StreamsPerConnection), StreamsPerConnection);
         Positive(nameof(BlobBytes), BlobBytes);
+        Positive(nameof(MemoBytes), MemoBytes);
         Positive(nameof(HistoryEvents), HistoryEvents);
         Positive(nameof(HistoryBytes), HistoryBytes);
         Positive(nameof(Pending), Pending);
@@ -259,6 +278,7 @@ public sealed record DurableLimits
         Positive(nameof(LongPoll), LongPoll.Ticks);
         Positive(nameof(UpdatesInFlight), UpdatesInFlight);
         Positive(nameof(UpdatesTotal), UpdatesTotal);
+        Positive(nameof(BufferedQueries), BufferedQueries);
         Positive(nameof(IdLength), IdLength);
 
         void Positive(string name, long value)

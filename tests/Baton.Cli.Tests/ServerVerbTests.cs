@@ -12,6 +12,10 @@ public sealed class ServerVerbTests(RunningServer running)
     [
         "server", "start-dev", "--port", "0", "--namespace", "sdk", "--ip", "127.0.0.1", "--log-format", "pretty", "--log-level", "warn",
         "--dynamic-config-value", "frontend.enableServerVersionCheck=false", "--dynamic-config-value", "system.enableEagerWorkflowStart=true",
+        "--dynamic-config-value", "history.enableWorkflowTaskCompletionPagination=true", "--dynamic-config-value", "limit.memoSize.error=1024",
+        "--dynamic-config-value", "history.MaxBufferedQueryCount=100000", "--dynamic-config-value", "component.nexusoperations.useSystemCallbackURL=false",
+        "--dynamic-config-value", "component.nexusoperations.callback.endpoint.template=\"http://localhost:7243/namespaces/{{.NamespaceName}}/nexus/callback\"",
+        "--dynamic-config-value", "callback.allowedAddresses=[{\"Pattern\":\"*\",\"AllowInsecure\":true}]", "--dynamic-config-value", "system.refreshNexusEndpointsMinWait=\"0s\"",
         "--headless", "--search-attribute", "Colour=Keyword", "--sqlite-pragma", "journal_mode=wal", "--ui-port", "0", "--json",
     ];
 
@@ -27,6 +31,8 @@ public sealed class ServerVerbTests(RunningServer running)
 
         Assert.Equal(["default", "sdk"], namespaces.Namespaces.Select(ns => ns.NamespaceInfo.Name).Where(name => !name.StartsWith("temporal", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.Contains("Colour", attributes.CustomAttributes.Keys);
+        var sdk = namespaces.Namespaces.Single(ns => ns.NamespaceInfo.Name == "sdk").NamespaceInfo;
+        Assert.Equal((true, 1024), (sdk.Capabilities.WorkflowTaskCompletionPagination, sdk.Limits.MemoSizeLimitError));
         await StopAsync(server);
         Assert.Equal(0, server.ExitCode);
     }

@@ -76,6 +76,9 @@ internal sealed class EngineCore
     /// <summary>Carries calls to other Nexus servers. Null in an engine that stands alone; calls then time out.</summary>
     public NexusHttp? Outbound { get; set; }
 
+    /// <summary>Where workers tell by HTTP how the Nexus operations that they started ended; null when they tell by gRPC.</summary>
+    public string? WorkerCallbackUrl { get; set; }
+
     public DeploymentRegistry Deployments { get; }
 
     public BuildIdRegistry BuildIds { get; }

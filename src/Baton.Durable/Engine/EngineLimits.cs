@@ -31,6 +31,12 @@ internal sealed record EngineLimits
 
     public int Callbacks { get; init; } = 2000;
 
+    /// <summary>Queries of one run that wait for its workflow task.</summary>
+    public int BufferedQueries { get; init; } = 100;
+
+    /// <summary>Whether a workflow task's completion may come in several requests.</summary>
+    public bool PagedTaskCompletions { get; init; }
+
     /// <summary>From so many workflow tasks in a row that failed or timed out, a run is marked; 0 for never.</summary>
     public int ReportedTaskProblems { get; init; } = 5;
 

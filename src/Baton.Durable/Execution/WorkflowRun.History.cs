@@ -75,7 +75,8 @@ internal sealed partial class WorkflowRun
             return false;
         }
 
-        var events = S.Buffered.Select(static buffered => HistoryEvent.Parser.ParseFrom(buffered.Event)).ToList();
+        // What ended comes after what else there is, so that a worker sees a signal before the result that came with it.
+        var events = BufferedEvents().OrderBy(static item => EventLinks.Ended(item) > 0).ToList();
         S.Buffered.Clear();
         var starts = new Dictionary<long, long>();
         foreach (var item in events)
@@ -93,6 +94,13 @@ internal sealed partial class WorkflowRun
                     if (S.Children.TryGetValue(initiated, out var child))
                     {
                         child.StartedEventId = item.EventId;
+                    }
+
+                    break;
+                case EventType.WorkflowExecutionOptionsUpdated:
+                    if (S.RequestIds.FirstOrDefault(known => known.RequestId == item.WorkflowExecutionOptionsUpdatedEventAttributes.AttachedRequestId) is { } attached)
+                    {
+                        attached.EventId = item.EventId;
                     }
 
                     break;

@@ -37,16 +37,7 @@ internal sealed partial class WorkflowRun
         return () => HistoryReading.Stored(reader, runKey, eventId, eventId + 1).First();
     }
 
-    Link INexusCaller.LinkTo(NexusOperationState operation) => new()
-    {
-        WorkflowEvent = new()
-        {
-            Namespace = Namespace.Name,
-            WorkflowId = Id,
-            RunId = RunId,
-            EventRef = new() { EventId = operation.ScheduledEventId, EventType = EventType.NexusOperationScheduled },
-        },
-    };
+    Link INexusCaller.LinkTo(NexusOperationState operation) => RunLinks.ToEvent(this, operation.ScheduledEventId, EventType.NexusOperationScheduled);
 
     void INexusCaller.Prioritize(TaskRef task) => SetPriority(task, S.Priority);
 }

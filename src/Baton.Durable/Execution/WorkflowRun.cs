@@ -66,7 +66,7 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
 
     public override bool IsOpen => IsRunning || DeliverCallbacks.IsPending(S.Callbacks);
 
-    public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || HistoryWaiters.Count > 0
+    public override bool IsPinned => Updates.IsPinned || Queries.IsPinned || CompletionPages.IsPinned || HistoryWaiters.Count > 0
         || S.WorkflowTask is { Kind: WorkflowTaskKind.Speculative };
 
     public override bool IsBusy => IsRunning
@@ -79,6 +79,8 @@ internal sealed partial class WorkflowRun : Entity, ICallbackSource, INexusCalle
     public UpdateRegistry Updates { get; } = new();
 
     public QueryRegistry Queries { get; } = new();
+
+    public CompletionPages CompletionPages { get; } = new();
 
     RepeatedField<State.CallbackState> ICallbackSource.Callbacks => S.Callbacks;
 

@@ -9,6 +9,10 @@ internal sealed class SystemHandler(string clusterId, string store)
     /// <summary>The Temporal server release whose API and semantics this server follows; SDKs and tools compare it.</summary>
     public const string ServerVersion = "1.31.0";
 
+    public const string ClusterName = "active";
+
+    public const int InitialFailoverVersion = 1;
+
     public Task<GetSystemInfoResponse> GetSystemInfo(GetSystemInfoRequest request, CallContext call) => Task.FromResult(new GetSystemInfoResponse
     {
         ServerVersion = ServerVersion,
@@ -46,11 +50,11 @@ internal sealed class SystemHandler(string clusterId, string store)
         ServerVersion = ServerVersion,
         VersionInfo = new VersionInfo { Current = new ReleaseInfo { Version = ServerVersion } },
         ClusterId = clusterId,
-        ClusterName = "active",
+        ClusterName = ClusterName,
         HistoryShardCount = 1,
         PersistenceStore = store,
         VisibilityStore = store,
         FailoverVersionIncrement = 10,
-        InitialFailoverVersion = 1,
+        InitialFailoverVersion = InitialFailoverVersion,
     });
 }

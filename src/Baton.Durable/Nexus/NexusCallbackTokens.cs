@@ -16,6 +16,9 @@ internal static class NexusCallbackTokens
     public const string Header = "temporal-callback-token";
     public const string OperationTokenHeader = "nexus-operation-token";
 
+    /// <summary>Where callbacks of a namespace arrive by HTTP.</summary>
+    public static string HttpUrl(string baseUrl, string ns) => $"{baseUrl}/namespaces/{Uri.EscapeDataString(ns)}/nexus/callback";
+
     public static string Of(Entity caller, NexusOperationState operation) => Base64Url.EncodeToString(new NexusCallbackToken
     {
         RunKey = caller.RunKey,

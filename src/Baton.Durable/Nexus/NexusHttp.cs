@@ -37,7 +37,12 @@ internal sealed class NexusHttp : IAsyncDisposable
 
     /// <summary>Calls begin once it is known where their callbacks can reach this server.</summary>
     /// <param name="baseUrl">Null when they cannot: then only operations that are answered at once complete.</param>
-    public void Listening(string? baseUrl) => callbackUrl.TrySetResult(baseUrl);
+    /// <param name="forWorkers">Workers call back there too.</param>
+    public void Listening(string? baseUrl, bool forWorkers)
+    {
+        engine.Core.WorkerCallbackUrl = forWorkers ? baseUrl : null;
+        callbackUrl.TrySetResult(baseUrl);
+    }
 
     public void Start(Step step, INexusCaller caller, NexusOperationState operation, string url)
     {
@@ -47,7 +52,7 @@ internal sealed class NexusHttp : IAsyncDisposable
             var callbacks = await callbackUrl.Task.WaitAsync(stop.Token);
             var request = NexusRequests.Start(caller, snapshot, scheduled(), now);
             var start = request.StartOperation;
-            start.Callback = callbacks is null ? start.Callback : $"{callbacks}/namespaces/{Uri.EscapeDataString(space)}/nexus/callback";
+            start.Callback = callbacks is null ? start.Callback : NexusCallbackTokens.HttpUrl(callbacks, space);
             using var message = new HttpRequestMessage(
                 HttpMethod.Post, $"{Target(url, start.Service, start.Operation)}?callback={Uri.EscapeDataString(start.Callback)}") { Content = NexusContent.Of(start.Payload) };
             message.Headers.TryAddWithoutValidation(NexusWire.RequestId, start.RequestId);

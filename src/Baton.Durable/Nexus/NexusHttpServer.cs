@@ -47,7 +47,7 @@ internal sealed class NexusHttpServer(DurableEngine engine, NexusHttp outbound)
     }
 
     /// <param name="baseUrl">Where outside handlers reach the routes, null when they cannot.</param>
-    public void Listening(string? baseUrl) => outbound.Listening(baseUrl);
+    public void Listening(string? baseUrl, bool forWorkers) => outbound.Listening(baseUrl, forWorkers);
 
     private async Task ServeAsync(HttpContext context, ApiKeyRing? keys, Func<HttpContext, Task> serve)
     {

@@ -55,7 +55,7 @@ internal static class NexusRequests
             Operation = operation.Operation,
             RequestId = operation.RequestId,
             Payload = a.Input ?? new(),
-            Callback = NexusCallbackTokens.Url,
+            Callback = caller.Core.WorkerCallbackUrl is { } url ? NexusCallbackTokens.HttpUrl(url, caller.Namespace.Name) : NexusCallbackTokens.Url,
             CallbackHeader = { [NexusCallbackTokens.Header] = NexusCallbackTokens.Of(caller.Entity, operation) },
             Links = { NexusLinkCodec.ToNexus(caller.LinkTo(operation))! },
         };

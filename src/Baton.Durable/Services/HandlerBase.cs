@@ -38,7 +38,7 @@ internal abstract class HandlerBase(DurableEngine engine)
     {
         if (value.Length > Limits.IdLength)
         {
-            throw ServiceErrors.InvalidArgument($"{field} length exceeds limit: {value.Length} > {Limits.IdLength}.");
+            throw ServiceErrors.InvalidArgument($"{field} length exceeds limit.");
         }
     }
 
@@ -60,7 +60,7 @@ internal abstract class HandlerBase(DurableEngine engine)
     {
         if (blob is not null && blob.CalculateSize() is var size && size > Limits.BlobSize)
         {
-            throw ServiceErrors.InvalidArgument($"Blob data size exceeds limit: {field} has {size} bytes, the limit is {Limits.BlobSize}.");
+            throw ServiceErrors.InvalidArgument($"Blob data size exceeds limit. {field} has {size} bytes, the limit is {Limits.BlobSize}.");
         }
     }
 

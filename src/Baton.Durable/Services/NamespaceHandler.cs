@@ -146,6 +146,7 @@ internal sealed class NamespaceHandler(DurableEngine engine) : HandlerBase(engin
                 ReportedProblemsSearchAttribute = true,
                 WorkflowPause = true,
                 WorkflowUpdateCallbacks = true,
+                WorkflowTaskCompletionPagination = Limits.PagedTaskCompletions,
             },
             Limits = new() { BlobSizeLimitError = Limits.BlobSize, MemoSizeLimitError = Limits.MemoSize },
         };
@@ -163,8 +164,8 @@ internal sealed class NamespaceHandler(DurableEngine engine) : HandlerBase(engin
             },
             ReplicationConfig = new NamespaceReplicationConfig
             {
-                ActiveClusterName = "active",
-                Clusters = { new ClusterReplicationConfig { ClusterName = "active" } },
+                ActiveClusterName = SystemHandler.ClusterName,
+                Clusters = { new ClusterReplicationConfig { ClusterName = SystemHandler.ClusterName } },
                 State = ReplicationState.Normal,
             },
         };

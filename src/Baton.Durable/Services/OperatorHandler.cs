@@ -9,7 +9,7 @@ using Temporalio.Api.OperatorService.V1;
 namespace Baton.Durable.Services;
 
 /// <summary>Search attributes and namespaces, as operators manage them.</summary>
-internal sealed class OperatorHandler(DurableEngine engine) : HandlerBase(engine)
+internal sealed class OperatorHandler(DurableEngine engine, string clusterId) : HandlerBase(engine)
 {
     private static readonly Dictionary<string, IndexedValueType> system = new()
     {
@@ -79,7 +79,7 @@ internal sealed class OperatorHandler(DurableEngine engine) : HandlerBase(engine
         {
             if (system.ContainsKey(name) || SearchAttributeCodec.Predefined.ContainsKey(name))
             {
-                throw ServiceErrors.InvalidArgument($"Unable to remove non-custom search attribute: {name}.");
+                throw ServiceErrors.InvalidArgument($"Unable to remove non-custom search attributes: {name}.");
             }
 
             if (!state.SearchAttributes.Remove(name))
@@ -161,6 +161,25 @@ internal sealed class OperatorHandler(DurableEngine engine) : HandlerBase(engine
 
     public Task<ListClustersResponse> ListClusters(ListClustersRequest request, CallContext call) => Task.FromResult(new ListClustersResponse
     {
-        Clusters = { new ClusterMetadata { ClusterName = "active", IsConnectionEnabled = true, HistoryShardCount = 1 } },
+        Clusters =
+        {
+            new ClusterMetadata
+            {
+                ClusterName = SystemHandler.ClusterName,
+                ClusterId = clusterId,
+                InitialFailoverVersion = SystemHandler.InitialFailoverVersion,
+                HistoryShardCount = 1,
+                IsConnectionEnabled = true,
+            },
+        },
     });
+
+    /// <summary>Clusters replicate global namespaces, and every namespace here is local.</summary>
+    public Task<AddOrUpdateRemoteClusterResponse> AddOrUpdateRemoteCluster(AddOrUpdateRemoteClusterRequest request, CallContext call) =>
+        throw ServiceErrors.InvalidArgument("Cannot add remote cluster as global namespace is not enabled");
+
+    public Task<RemoveRemoteClusterResponse> RemoveRemoteCluster(RemoveRemoteClusterRequest request, CallContext call) =>
+        throw (request.ClusterName == SystemHandler.ClusterName
+            ? ServiceErrors.Internal("Unable to delete cluster info with error: Cannot delete current cluster metadata.")
+            : ServiceErrors.NotFound("The cluster to be deleted cannot be found in clusters cache."));
 }

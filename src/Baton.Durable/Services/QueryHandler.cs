@@ -1,4 +1,5 @@
 using Baton.Durable.Engine;
+using Baton.Durable.Execution;
 using Baton.Durable.Execution.Transitions;
 using Baton.Durable.Hosting;
 using Temporalio.Api.Enums.V1;
@@ -8,17 +9,20 @@ namespace Baton.Durable.Services;
 
 internal sealed class QueryHandler(DurableEngine engine) : HandlerBase(engine)
 {
+    private const int FailingAttempts = 3;
+
     public Task<QueryWorkflowResponse> QueryWorkflow(QueryWorkflowRequest request, CallContext call)
     {
         var space = Namespace(request.Namespace);
         RequireExecution(request.Execution);
         if (request.Query is null)
         {
-            throw ServiceErrors.InvalidArgument("Query is not set on request.");
+            throw ServiceErrors.InvalidArgument("WorkflowQuery is not set on request.");
         }
 
         RequireId(request.Query.QueryType, "QueryType");
         RequireBlob(request.Query.QueryArgs, "QueryArgs");
+        var patience = LongPolls.Limit(call, TimeSpan.FromSeconds(30));
         long runKey = 0;
         return Engine.Wait<QueryWorkflowResponse>(
             (step, reply) =>
@@ -37,21 +41,16 @@ internal sealed class QueryHandler(DurableEngine engine) : HandlerBase(engine)
                     return;
                 }
 
-                if (run.S.LastCompletedStartedId == 0 && (!run.IsRunning || run.IsBackingOff))
+                if (NotReady(step, run, patience) is { } reason)
                 {
-                    throw ServiceErrors.WorkflowNotReady("Workflow execution is not ready to be queried: it has completed no workflow task.");
-                }
-
-                if (run.Queries.All.Count() >= 100)
-                {
-                    throw ServiceErrors.ResourceExhausted(ResourceExhaustedCause.BusyWorkflow, "consistent query buffer is full, cannot accept new consistent queries");
+                    throw ServiceErrors.WorkflowNotReady(reason);
                 }
 
                 DispatchQuery.Apply(step, run, request.Query, reply);
             },
             (step, reply) =>
             {
-                if (step.Load<Execution.WorkflowRun>(runKey) is { } run)
+                if (step.Load<WorkflowRun>(runKey) is { } run)
                 {
                     foreach (var query in run.Queries.All.Where(query => query.Reply == reply).ToList())
                     {
@@ -63,7 +62,24 @@ internal sealed class QueryHandler(DurableEngine engine) : HandlerBase(engine)
 
                 reply.Fail(step, ServiceErrors.DeadlineExceeded("query timed out before a worker could process it"));
             },
-            LongPolls.Limit(call, TimeSpan.FromSeconds(30)),
+            patience,
             call.CancellationToken);
+    }
+
+    /// <summary>Why no worker could answer a query of the run in time, or null.</summary>
+    private static string? NotReady(Step step, WorkflowRun run, TimeSpan patience)
+    {
+        if (!run.IsRunning && run.S.LastCompletedStartedId == 0)
+        {
+            return DispatchQuery.ClosedBeforeTask;
+        }
+
+        if (run.IsBackingOff && run.S.BackoffUntil > step.Now + patience.Ticks)
+        {
+            return "Workflow task is not scheduled yet.";
+        }
+
+        // A worker that fails the workflow's tasks would fail the query too, or never answer it.
+        return run.S.WorkflowTask is { Attempt: >= FailingAttempts } ? "Unable to query workflow due to Workflow Task in failed state." : null;
     }
 }

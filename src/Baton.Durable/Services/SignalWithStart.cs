@@ -69,12 +69,12 @@ internal sealed class SignalWithStart
         {
             Signal.RequireLeft(existing);
             Signal.Apply(step, existing, signal);
-            return new SignalWithStartWorkflowExecutionResponse { RunId = existing.RunId, Started = false };
+            return Answer(existing, started: false);
         }
 
         if (decision.Existing is { } same)
         {
-            return new SignalWithStartWorkflowExecutionResponse { RunId = same.RunId, Started = true };
+            return Answer(same, started: true);
         }
 
         if (decision.Terminate is { } old)
@@ -85,6 +85,14 @@ internal sealed class SignalWithStart
         // The signal stands before the first workflow task, so that the workflow's first look finds it.
         var run = StartRequests.Start(step, space, start, withoutFirstTask: true);
         Signal.Apply(step, run, signal);
-        return new SignalWithStartWorkflowExecutionResponse { RunId = run.RunId, Started = true };
+        return Answer(run, started: true);
     }
+
+    private SignalWithStartWorkflowExecutionResponse Answer(WorkflowRun run, bool started) => new()
+    {
+        RunId = run.RunId,
+        Started = started,
+        FirstExecutionRunId = run.S.FirstRunId,
+        SignalLink = Signal.LinkTo(run, request.RequestId),
+    };
 }

@@ -20,7 +20,7 @@ internal static class StartRequests
         {
             if (conflict != WorkflowIdConflictPolicy.Unspecified)
             {
-                throw ServiceErrors.InvalidArgument("Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy.");
+                throw ServiceErrors.InvalidArgument("Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together with a WorkflowIDConflictPolicy");
             }
 
             return (WorkflowIdReusePolicy.AllowDuplicate, WorkflowIdConflictPolicy.TerminateExisting);
@@ -28,7 +28,7 @@ internal static class StartRequests
 
         if (reuse == WorkflowIdReusePolicy.RejectDuplicate && conflict == WorkflowIdConflictPolicy.TerminateExisting)
         {
-            throw ServiceErrors.InvalidArgument("Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING.");
+            throw ServiceErrors.InvalidArgument("Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING");
         }
 
         return (
@@ -55,13 +55,18 @@ internal static class StartRequests
             throw ServiceErrors.InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.");
         }
 
+        if (request.OnConflictOptions is { AttachCompletionCallbacks: true, AttachRequestId: false })
+        {
+            throw ServiceErrors.InvalidArgument("attaching request ID is required for attaching completion callbacks");
+        }
+
         if (request.RequestEagerExecution && Instant.From(request.WorkflowStartDelay) > 0)
         {
             request.RequestEagerExecution = false;
         }
 
         Blob(request.Input, "Input", limits);
-        Blob(request.Memo, "Memo", limits);
+        Size(request.Memo, "Memo", limits.MemoSize);
         SearchAttributeCodec.Require(request.SearchAttributes, space, ServiceErrors.InvalidArgument);
         DeliverCallbacks.Require(request.CompletionCallbacks, limits);
         RequirePriority(request.Priority);
@@ -118,6 +123,19 @@ internal static class StartRequests
         });
     }
 
+    /// <param name="started">False when an open run was used instead.</param>
+    /// <param name="attached">Request id that the open run was given; empty for none.</param>
+    public static StartWorkflowExecutionResponse Answer(WorkflowRun run, bool started, string attached = "") => new()
+    {
+        RunId = run.RunId,
+        Started = started,
+        Status = run.Status,
+        FirstExecutionRunId = run.S.FirstRunId,
+        Link = attached.Length > 0
+            ? RunLinks.ToRequest(run, attached, EventType.WorkflowExecutionOptionsUpdated)
+            : RunLinks.ToEvent(run, 1, EventType.WorkflowExecutionStarted),
+    };
+
     /// <summary>Links that a callback carries already are not repeated: SDKs send them in both places.</summary>
     public static IReadOnlyList<Link> LinksOf(StartWorkflowExecutionRequest request) =>
         [.. request.Links.Except(request.CompletionCallbacks.SelectMany(static callback => callback.Links))];
@@ -136,7 +154,7 @@ internal static class StartRequests
     {
         if (value.Length > limits.IdLength)
         {
-            throw ServiceErrors.InvalidArgument($"{field} length exceeds limit: {value.Length} > {limits.IdLength}.");
+            throw ServiceErrors.InvalidArgument($"{field} length exceeds limit.");
         }
     }
 
@@ -148,11 +166,13 @@ internal static class StartRequests
         }
     }
 
-    public static void Blob(Google.Protobuf.IMessage? blob, string field, EngineLimits limits)
+    public static void Blob(Google.Protobuf.IMessage? blob, string field, EngineLimits limits) => Size(blob, field, limits.BlobSize);
+
+    private static void Size(Google.Protobuf.IMessage? blob, string field, int limit)
     {
-        if (blob is not null && blob.CalculateSize() is var size && size > limits.BlobSize)
+        if (blob is not null && blob.CalculateSize() is var size && size > limit)
         {
-            throw ServiceErrors.InvalidArgument($"Blob data size exceeds limit: {field} has {size} bytes, the limit is {limits.BlobSize}.");
+            throw ServiceErrors.InvalidArgument($"Blob data size exceeds limit. {field} has {size} bytes, the limit is {limit}.");
         }
     }
 }

@@ -75,7 +75,7 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         WorkflowIdConflictPolicy conflict = default;
         try
         {
-            RequireSame(request.Namespace, start.Namespace, "Namespace");
+            RequireNot(start.Namespace != request.Namespace, "Operation namespace did not match request's namespace.");
             if (start.RequestId.Length == 0)
             {
                 start.RequestId = Guid.NewGuid().ToString("D");
@@ -83,10 +83,9 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
 
             StartRequests.Check(start, space, Limits);
             (reuse, conflict) = StartRequests.Policies(start.WorkflowIdReusePolicy, start.WorkflowIdConflictPolicy, WorkflowIdConflictPolicy.Fail);
-            if (start.CronSchedule.Length > 0 || start.RequestEagerExecution || Instant.From(start.WorkflowStartDelay) > 0)
-            {
-                throw ServiceErrors.InvalidArgument("CronSchedule, RequestEagerExecution and WorkflowStartDelay are not supported in an update-with-start.");
-            }
+            RequireNot(start.CronSchedule.Length > 0, "CronSchedule is not allowed.");
+            RequireNot(start.RequestEagerExecution, "RequestEagerExecution is not supported.");
+            RequireNot(Instant.From(start.WorkflowStartDelay) > 0, "WorkflowStartDelay is not supported.");
         }
         catch (ServiceException refusal)
         {
@@ -95,17 +94,11 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
 
         try
         {
-            RequireSame(request.Namespace, update.Namespace, "Namespace");
+            RequireNot(update.Namespace != request.Namespace, "Operation namespace did not match request's namespace.");
             Check(update);
-            if (update.WorkflowExecution.WorkflowId != start.WorkflowId)
-            {
-                throw ServiceErrors.InvalidArgument("WorkflowId is not consistent with previous operation(s)");
-            }
-
-            if (update.FirstExecutionRunId.Length > 0 || update.WorkflowExecution.RunId.Length > 0)
-            {
-                throw ServiceErrors.InvalidArgument("RunId and FirstExecutionRunId cannot be set in an update-with-start.");
-            }
+            RequireNot(update.WorkflowExecution.WorkflowId != start.WorkflowId, "WorkflowId is not consistent with previous operation(s).");
+            RequireNot(update.FirstExecutionRunId.Length > 0, "FirstExecutionRunId is not allowed.");
+            RequireNot(update.WorkflowExecution.RunId.Length > 0, "RunId is not allowed.");
         }
         catch (ServiceException refusal)
         {
@@ -134,9 +127,9 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
             {
                 new ExecuteMultiOperationResponse.Types.Response
                 {
-                    StartWorkflow = new StartWorkflowExecutionResponse { RunId = target!.RunId, Started = started, Status = target.Status, FirstExecutionRunId = target.S.FirstRunId },
+                    StartWorkflow = StartRequests.Answer(target!, started),
                 },
-                new ExecuteMultiOperationResponse.Types.Response { UpdateWorkflow = Answer(update.Request.Meta.UpdateId, target, answer) },
+                new ExecuteMultiOperationResponse.Types.Response { UpdateWorkflow = Answer(update.Request.Meta.UpdateId, target!, answer) },
             },
         };
     }
@@ -308,29 +301,26 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
     private void Check(UpdateWorkflowExecutionRequest request)
     {
         RequireExecution(request.WorkflowExecution);
-        if (request.Request is null)
-        {
-            throw ServiceErrors.InvalidArgument("Request is not set on request.");
-        }
-
-        request.Request.Meta ??= new Meta();
+        RequireNot(request.Request?.Meta is null, "Update meta is not set on request.");
+        RequireNot(request.Request!.Input is null, "Update input is not set on request.");
+        RequireNot(request.Request.Input!.Name.Length == 0, "Update name is not set on request.");
         if (request.Request.Meta.UpdateId.Length == 0)
         {
             request.Request.Meta.UpdateId = Guid.NewGuid().ToString("D");
         }
 
         RequireLength(request.Request.Meta.UpdateId, "UpdateId");
-        RequireId(request.Request.Input?.Name, "Request.Input.Name");
-        RequireBlob(request.Request.Input?.Args, "Request.Input.Args");
+        RequireLength(request.Request.Input.Name, "Update name");
+        RequireBlob(request.Request.Input.Args, "Request.Input.Args");
         RequireLength(request.Request.RequestId, "Request.RequestId");
         DeliverCallbacks.Require(request.Request.CompletionCallbacks, Limits);
     }
 
-    private static void RequireSame(string outer, string inner, string field)
+    private static void RequireNot(bool isBad, string problem)
     {
-        if (inner != outer)
+        if (isBad)
         {
-            throw ServiceErrors.InvalidArgument($"{field} of the operation is not that of the request.");
+            throw ServiceErrors.InvalidArgument(problem);
         }
     }
 
@@ -339,15 +329,6 @@ internal sealed class UpdateHandler(DurableEngine engine) : HandlerBase(engine)
         UpdateRef = new UpdateRef { UpdateId = id, WorkflowExecution = new WorkflowExecution { WorkflowId = run.Id, RunId = run.RunId } },
         Outcome = answer.Outcome,
         Stage = answer.Stage,
-        Link = answer.AcceptedEventId == 0 ? null : new Link
-        {
-            WorkflowEvent = new()
-            {
-                Namespace = run.Namespace.Name,
-                WorkflowId = run.Id,
-                RunId = run.RunId,
-                EventRef = new() { EventId = answer.AcceptedEventId, EventType = EventType.WorkflowExecutionUpdateAccepted },
-            },
-        },
+        Link = answer.AcceptedEventId == 0 ? null : RunLinks.ToEvent(run, answer.AcceptedEventId, EventType.WorkflowExecutionUpdateAccepted),
     };
 }

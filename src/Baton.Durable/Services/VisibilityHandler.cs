@@ -44,14 +44,24 @@ internal sealed class VisibilityHandler(DurableEngine engine) : HandlerBase(engi
 
     public Task<ListClosedWorkflowExecutionsResponse> ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest request, CallContext call)
     {
-        var status = request.StatusFilter is { Status: not WorkflowExecutionStatus.Unspecified } filter
-            ? $"ExecutionStatus = '{filter.Status}'"
-            : "ExecutionStatus != 'Running'";
+        if (request.StatusFilter is { Status: WorkflowExecutionStatus.Unspecified or WorkflowExecutionStatus.Running })
+        {
+            throw ServiceErrors.InvalidArgument("StatusFilter must be specified and must be not Running.");
+        }
+
+        var status = request.StatusFilter is { } filter ? $"ExecutionStatus = '{filter.Status}'" : "ExecutionStatus != 'Running'";
         var query = Filter(status, "CloseTime", request.StartTimeFilter, request.ExecutionFilter, request.TypeFilter);
         var (records, next) = List(request.Namespace, query, request.MaximumPageSize, request.NextPageToken);
         var response = new ListClosedWorkflowExecutionsResponse { NextPageToken = next };
         response.Executions.AddRange(records);
         return Task.FromResult(response);
+    }
+
+    /// <summary>Nothing is archived: what retention takes away is gone.</summary>
+    public Task<ListArchivedWorkflowExecutionsResponse> ListArchivedWorkflowExecutions(ListArchivedWorkflowExecutionsRequest request, CallContext call)
+    {
+        Namespace(request.Namespace);
+        throw ServiceErrors.InvalidArgument("Cluster is not configured for visibility archival.");
     }
 
     public Task<CountWorkflowExecutionsResponse> CountWorkflowExecutions(CountWorkflowExecutionsRequest request, CallContext call)
@@ -119,6 +129,11 @@ internal sealed class VisibilityHandler(DurableEngine engine) : HandlerBase(engi
 
     private static string Filter(string status, string timeAttribute, StartTimeFilter? time, WorkflowExecutionFilter? execution, WorkflowTypeFilter? type)
     {
+        if (time is { EarliestTime: { } from, LatestTime: { } until } && from > until)
+        {
+            throw ServiceErrors.InvalidArgument("EarliestTime in StartTimeFilter should not be larger than LatestTime.");
+        }
+
         var parts = new List<string> { status };
         if (time?.EarliestTime is { } earliest)
         {

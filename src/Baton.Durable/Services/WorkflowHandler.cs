@@ -28,7 +28,8 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
                     Attach(step, existing, request);
                 }
 
-                reply.Set(step, Answer(existing, decision.IsSameRequest));
+                var isAttached = existing.S.RequestIds.Any(known => known.RequestId == request.RequestId && known.EventType == (int)EventType.WorkflowExecutionOptionsUpdated);
+                reply.Set(step, StartRequests.Answer(existing, decision.IsSameRequest && !isAttached, isAttached ? request.RequestId : ""));
                 return;
             }
 
@@ -40,7 +41,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
             var eager = request.RequestEagerExecution && Instant.From(request.WorkflowStartDelay) == 0 && request.CronSchedule.Length == 0
                 && Versioning.MayStartEagerly(step, space, request);
             var run = StartRequests.Start(step, space, request, eager);
-            var response = Answer(run, started: true);
+            var response = StartRequests.Answer(run, started: true);
             if (eager && run.HasWorkflowTask)
             {
                 var task = StartWorkflowTask.Apply(step, run, request.Identity);
@@ -79,7 +80,7 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
                 RequestId = request.RequestId,
                 Links = request.Links,
             });
-            return new SignalWorkflowExecutionResponse();
+            return new SignalWorkflowExecutionResponse { Link = Signal.LinkTo(run, request.RequestId) };
         });
     }
 
@@ -162,24 +163,6 @@ internal sealed class WorkflowHandler(DurableEngine engine) : HandlerBase(engine
             request.RequestId = Guid.NewGuid().ToString("D");
         }
     }
-
-    private static StartWorkflowExecutionResponse Answer(WorkflowRun run, bool started) => new()
-    {
-        RunId = run.RunId,
-        Started = started,
-        Status = run.Status,
-        FirstExecutionRunId = run.S.FirstRunId,
-        Link = new()
-        {
-            WorkflowEvent = new()
-            {
-                Namespace = run.Namespace.Name,
-                WorkflowId = run.Id,
-                RunId = run.RunId,
-                EventRef = new() { EventId = 1, EventType = EventType.WorkflowExecutionStarted },
-            },
-        },
-    };
 
     /// <summary>A start that found its id in use may leave its request id, callbacks and links with the run that has it.</summary>
     private static void Attach(Step step, WorkflowRun run, StartWorkflowExecutionRequest request)

@@ -37,8 +37,24 @@ internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(en
     {
         var space = Namespace(request.Namespace);
         var token = TaskTokens.Parse(request.TaskToken, TaskKind.Workflow, space.Id);
+        if ((request.IntermediatePage || request.PageNumber != 0) && !Limits.PagedTaskCompletions)
+        {
+            throw ServiceErrors.InvalidArgument("Workflow task completion pagination is not enabled.");
+        }
+
         return Engine.Run<RespondWorkflowTaskCompletedResponse>((step, reply) =>
-            CompleteWorkflowTask.Apply(step, FindStarted(step, token), request, reply));
+        {
+            var run = FindStarted(step, token);
+            if (run.CompletionPages.Gather(token.Clock, request, Limits.HistorySize) is { } whole)
+            {
+                CompleteWorkflowTask.Apply(step, run, whole, reply);
+            }
+            else
+            {
+                step.TouchVolatile(run);
+                reply.Set(step, new RespondWorkflowTaskCompletedResponse());
+            }
+        });
     }
 
     public Task<RespondWorkflowTaskFailedResponse> RespondWorkflowTaskFailed(RespondWorkflowTaskFailedRequest request, CallContext call)
@@ -50,7 +66,7 @@ internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(en
             var run = FindStarted(step, token);
             var cause = request.Cause == WorkflowTaskFailedCause.Unspecified ? WorkflowTaskFailedCause.WorkflowWorkerUnhandledFailure : request.Cause;
             FailWorkflowTask.Apply(step, run, cause, request.Failure, request.Identity);
-            if (cause is WorkflowTaskFailedCause.GrpcMessageTooLarge or WorkflowTaskFailedCause.PayloadsTooLarge && run.IsRunning && cause == WorkflowTaskFailedCause.GrpcMessageTooLarge)
+            if (cause == WorkflowTaskFailedCause.GrpcMessageTooLarge && run.IsRunning)
             {
                 // The same completion would be as large again.
                 CloseRun.Terminate(step, run, "GrpcMessageTooLarge: " + (request.Failure?.Message ?? "the workflow task's completion is larger than the server accepts"), "history-service");

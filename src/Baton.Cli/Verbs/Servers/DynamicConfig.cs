@@ -5,26 +5,34 @@ using Baton.Durable;
 namespace Baton.Cli.Verbs.Servers;
 
 /// <summary>
-/// `--dynamic-config-value KEY=JSON`: the keys of Temporal's dynamic configuration that set a limit which this server has too. Keys that switch on what is
+/// `--dynamic-config-value KEY=JSON`: the keys of Temporal's dynamic configuration that set a limit or a choice which this server has too. Keys that switch on what is
 /// always on here, and those that tune parts which this server does not have, are accepted and change nothing.
 /// </summary>
 internal static class DynamicConfig
 {
-    private static readonly Dictionary<string, Func<DurableLimits, JsonElement, DurableLimits>> keys = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, Func<DurableServerOptions, JsonElement, DurableServerOptions>> keys = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["limit.blobSize.error"] = (limits, value) => limits with { BlobBytes = value.GetInt32() },
-        ["limit.historyCount.error"] = (limits, value) => limits with { HistoryEvents = value.GetInt32() },
-        ["limit.historySize.error"] = (limits, value) => limits with { HistoryBytes = value.GetInt64() },
-        ["limit.historyCount.suggestContinueAsNew"] = (limits, value) => limits with { SuggestContinueAsNewEvents = value.GetInt32() },
-        ["limit.historySize.suggestContinueAsNew"] = (limits, value) => limits with { SuggestContinueAsNewBytes = value.GetInt64() },
-        ["limit.maxIDLength"] = (limits, value) => limits with { IdLength = value.GetInt32() },
-        ["limit.numPendingActivities.error"] = (limits, value) => limits with { Pending = value.GetInt32() },
-        ["history.maximumSignalsPerExecution"] = (limits, value) => limits with { Signals = value.GetInt32() },
-        ["history.maxInFlightUpdates"] = (limits, value) => limits with { UpdatesInFlight = value.GetInt32() },
-        ["history.maxTotalUpdates"] = (limits, value) => limits with { UpdatesTotal = value.GetInt32() },
-        ["system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute"] = (limits, value) => limits with { ReportedTaskProblems = value.GetInt32() },
-        ["matching.longPollExpirationInterval"] = (limits, value) => limits with { LongPoll = Duration(value.GetString() ?? "") },
+        ["limit.blobSize.error"] = Limit((limits, value) => limits with { BlobBytes = value.GetInt32() }),
+        ["limit.memoSize.error"] = Limit((limits, value) => limits with { MemoBytes = value.GetInt32() }),
+        ["limit.historyCount.error"] = Limit((limits, value) => limits with { HistoryEvents = value.GetInt32() }),
+        ["limit.historySize.error"] = Limit((limits, value) => limits with { HistoryBytes = value.GetInt64() }),
+        ["limit.historyCount.suggestContinueAsNew"] = Limit((limits, value) => limits with { SuggestContinueAsNewEvents = value.GetInt32() }),
+        ["limit.historySize.suggestContinueAsNew"] = Limit((limits, value) => limits with { SuggestContinueAsNewBytes = value.GetInt64() }),
+        ["limit.maxIDLength"] = Limit((limits, value) => limits with { IdLength = value.GetInt32() }),
+        ["limit.numPendingActivities.error"] = Limit((limits, value) => limits with { Pending = value.GetInt32() }),
+        ["history.maximumSignalsPerExecution"] = Limit((limits, value) => limits with { Signals = value.GetInt32() }),
+        ["history.maxInFlightUpdates"] = Limit((limits, value) => limits with { UpdatesInFlight = value.GetInt32() }),
+        ["history.maxTotalUpdates"] = Limit((limits, value) => limits with { UpdatesTotal = value.GetInt32() }),
+        ["history.maxBufferedQueryCount"] = Limit((limits, value) => limits with { BufferedQueries = value.GetInt32() }),
+        ["history.enableWorkflowTaskCompletionPagination"] = (options, value) => options with { PagedTaskCompletions = value.GetBoolean() },
+        ["component.nexusoperations.useSystemCallbackURL"] = (options, value) => options with { NexusCallbacksOverHttp = !value.GetBoolean() },
+        ["component.nexusoperations.callback.endpoint.template"] = (options, value) => options with { PublicHttpUrl = BaseUrl(value.GetString() ?? "") },
+        ["system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute"] = Limit((limits, value) => limits with { ReportedTaskProblems = value.GetInt32() }),
+        ["matching.longPollExpirationInterval"] = Limit((limits, value) => limits with { LongPoll = Duration(value.GetString() ?? "") }),
     };
+
+    /// <summary>The path at which callbacks arrive, which is the same in every server.</summary>
+    private const string CallbackPath = "/namespaces/{{.NamespaceName}}/nexus/callback";
 
     public static IEnumerable<string> Keys => keys.Keys;
 
@@ -33,7 +41,7 @@ internal static class DynamicConfig
     {
         try
         {
-            Apply(new DurableLimits(), setting);
+            Apply(new DurableServerOptions(), setting);
             return null;
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
@@ -42,16 +50,23 @@ internal static class DynamicConfig
         }
     }
 
-    public static DurableLimits Apply(DurableLimits limits, KeyValuePair<string, string> setting)
+    public static DurableServerOptions Apply(DurableServerOptions options, KeyValuePair<string, string> setting)
     {
         if (!keys.TryGetValue(setting.Key.Trim(), out var apply))
         {
-            return limits;
+            return options;
         }
 
         using var json = JsonDocument.Parse(setting.Value.Trim());
-        return apply(limits, json.RootElement);
+        return apply(options, json.RootElement);
     }
+
+    private static Func<DurableServerOptions, JsonElement, DurableServerOptions> Limit(Func<DurableLimits, JsonElement, DurableLimits> apply) =>
+        (options, value) => options with { Limits = apply(options.Limits, value) };
+
+    private static string BaseUrl(string template) => template.EndsWith(CallbackPath, StringComparison.Ordinal)
+        ? template[..^CallbackPath.Length]
+        : throw new FormatException($"'{template}' does not end in {CallbackPath}");
 
     /// <summary>A duration as Go writes it, of one unit: 500ms, 20s, 1m, 1h.</summary>
     private static TimeSpan Duration(string text)

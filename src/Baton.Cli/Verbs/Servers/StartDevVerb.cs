@@ -80,9 +80,9 @@ internal static class StartDevVerb
                     ? new DurableTlsOptions { CertificatePath = certificate, KeyPath = parsed.GetValue(tlsKey)!, ClientCaPath = parsed.GetValue(tlsClientCa) }
                     : null,
                 ApiKeys = [.. (parsed.GetValue(apiKeys) ?? []).Select(ApiKey)],
-                Limits = (parsed.GetValue(dynamicConfig) ?? []).Aggregate(new DurableLimits(), DynamicConfig.Apply),
                 LoggerFactory = loggers,
             };
+            options = (parsed.GetValue(dynamicConfig) ?? []).Aggregate(options, DynamicConfig.Apply);
             if (parsed.GetValue(logConfig))
             {
                 console.Note($"{options with { LoggerFactory = null }}");

@@ -12,7 +12,7 @@ internal static class CompleteWorkflow
     public static void Check(CommandBatch batch, Command command)
     {
         var a = command.CompleteWorkflowExecutionCommandAttributes ?? throw new BadCommandException(Bad, "CompleteWorkflowExecutionCommandAttributes is not set on command.");
-        batch.RequireSize(a.Result, Bad, "CompleteWorkflowExecutionCommandAttributes.Result");
+        batch.RequireSize(a.Result, WorkflowTaskFailedCause.BadScheduleActivityAttributes, "CompleteWorkflowExecutionCommandAttributes.Result"); // the cause that Temporal gives
         batch.IsClosing = true;
     }
 

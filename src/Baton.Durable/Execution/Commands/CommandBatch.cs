@@ -60,11 +60,15 @@ internal sealed class CommandBatch(Step step, WorkflowRun run, RespondWorkflowTa
     }
 
     /// <exception cref="BadCommandException">The blob is larger than 2 MB; the workflow is terminated, since a retry would do the same.</exception>
-    public void RequireSize(IMessage? blob, WorkflowTaskFailedCause cause, string field)
+    public void RequireSize(IMessage? blob, WorkflowTaskFailedCause cause, string field) => RequireSize(blob, Limits.BlobSize, cause, field);
+
+    public void RequireSize(Memo? memo, WorkflowTaskFailedCause cause, string field) => RequireSize(memo, Limits.MemoSize, cause, field);
+
+    private static void RequireSize(IMessage? blob, int limit, WorkflowTaskFailedCause cause, string field)
     {
-        if (blob is not null && blob.CalculateSize() is var size && size > Limits.BlobSize)
+        if (blob is not null && blob.CalculateSize() > limit)
         {
-            throw new BadCommandException(cause, $"{field} exceeds size limit: {size} > {Limits.BlobSize} bytes.", terminates: true);
+            throw new BadCommandException(cause, $"{field} exceeds size limit.", terminates: true);
         }
     }
 
@@ -91,7 +95,9 @@ internal sealed class CommandBatch(Step step, WorkflowRun run, RespondWorkflowTa
 }
 
 /// <summary>A command that cannot be applied. The workflow task fails with the cause.</summary>
-internal sealed class BadCommandException(WorkflowTaskFailedCause cause, string message, bool terminates = false) : Exception(message)
+/// <param name="problem">What is wrong with it; empty where the cause says it all.</param>
+internal sealed class BadCommandException(WorkflowTaskFailedCause cause, string problem, bool terminates = false)
+    : Exception(problem.Length == 0 ? $"{cause}" : cause == WorkflowTaskFailedCause.Unspecified ? problem : $"{cause}: {problem}")
 {
     public WorkflowTaskFailedCause Cause { get; } = cause;
 

@@ -27,8 +27,8 @@ internal static class ContinueAsNew
         }
 
         CommandBatch.RequireRetryPolicy(a.RetryPolicy, Bad);
-        batch.RequireSize(a.Input, Bad, "ContinueAsNewWorkflowExecutionCommandAttributes.Input");
-        batch.RequireSize(a.Memo, Bad, "ContinueAsNewWorkflowExecutionCommandAttributes.Memo");
+        batch.RequireSize(a.Input, Bad, "ContinueAsNewWorkflowExecutionCommandAttributes. Input");
+        batch.RequireSize(a.Memo, Bad, "ContinueAsNewWorkflowExecutionCommandAttributes. Memo");
         SearchAttributeCodec.Require(a.SearchAttributes, batch.Run.Namespace, problem => new BadCommandException(Bad, problem));
         batch.IsClosing = true;
     }

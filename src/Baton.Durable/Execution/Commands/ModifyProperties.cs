@@ -19,7 +19,7 @@ internal static class ModifyProperties
             throw new BadCommandException(Bad, "UpsertedMemo is not set on command.");
         }
 
-        batch.RequireSize(a.UpsertedMemo, Bad, "ModifyWorkflowPropertiesCommandAttributes.UpsertedMemo");
+        batch.RequireSize(a.UpsertedMemo, Bad, "ModifyWorkflowPropertiesCommandAttributes");
     }
 
     public static void Apply(CommandBatch batch, Command command)

@@ -44,9 +44,9 @@ internal static class ProtocolMessages
                 return;
             }
 
-            if (message.Body.TryUnpack<Response>(out var response))
+            if (message.Body.Is(Response.Descriptor))
             {
-                batch.RequireSize(response.Outcome, Bad, "Update outcome");
+                batch.RequireSize(message.Body, Bad, $"Message type {Response.Descriptor.FullName}");
                 return;
             }
         }

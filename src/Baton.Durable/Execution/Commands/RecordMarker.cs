@@ -1,4 +1,5 @@
 using Temporalio.Api.Command.V1;
+using Temporalio.Api.Common.V1;
 using Temporalio.Api.Enums.V1;
 using Temporalio.Api.History.V1;
 
@@ -12,10 +13,7 @@ internal static class RecordMarker
     {
         var a = command.RecordMarkerCommandAttributes ?? throw new BadCommandException(Bad, "RecordMarkerCommandAttributes is not set on command.");
         CommandBatch.RequireId(a.MarkerName, batch.Limits.IdLength, Bad, "MarkerName");
-        foreach (var (key, details) in a.Details)
-        {
-            batch.RequireSize(details, Bad, $"RecordMarkerCommandAttributes.Details[{key}]");
-        }
+        batch.RequireSize(new Payloads { Payloads_ = { a.Details.Values.SelectMany(static details => details.Payloads_) } }, Bad, "RecordMarkerCommandAttributes.Details");
     }
 
     public static void Apply(CommandBatch batch, Command command)

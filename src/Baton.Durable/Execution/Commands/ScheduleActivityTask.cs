@@ -34,7 +34,7 @@ internal static class ScheduleActivityTask
 
         if (close == 0 && run == 0)
         {
-            throw new BadCommandException(Bad, $"A valid StartToClose or ScheduleToCloseTimeout is not set on command. ActivityId={a.ActivityId}");
+            throw new BadCommandException(Bad, $"A valid StartToClose or ScheduleToCloseTimeout is not set on command. ActivityId={a.ActivityId} ActivityType={a.ActivityType!.Name}");
         }
 
         batch.RequireSize(a.Input, Bad, "ScheduleActivityTaskCommandAttributes.Input");
@@ -45,7 +45,7 @@ internal static class ScheduleActivityTask
 
         if (batch.Run.S.Activities.Count + ++batch.NewActivities > batch.Limits.PendingActivities)
         {
-            throw new BadCommandException(WorkflowTaskFailedCause.PendingActivitiesLimitExceeded, $"The number of pending activities, {batch.Limits.PendingActivities}, has reached the limit.");
+            throw new BadCommandException(WorkflowTaskFailedCause.PendingActivitiesLimitExceeded, $"the number of pending activities, {batch.Limits.PendingActivities}, has reached the per-workflow limit of {batch.Limits.PendingActivities}");
         }
     }
 

@@ -16,7 +16,7 @@ internal static class SignalExternalWorkflow
         CommandBatch.RequireId(a.Execution?.WorkflowId ?? "", batch.Limits.IdLength, Bad, "Execution.WorkflowId");
         CommandBatch.RequireId(a.SignalName, batch.Limits.IdLength, Bad, "SignalName");
         ExternalTarget.RequireRunId(a.Execution!.RunId, Bad);
-        batch.RequireSize(a.Input, WorkflowTaskFailedCause.BadSignalInputSize, "SignalExternalWorkflowExecutionCommandAttributes.Input");
+        batch.RequireSize(a.Input, Bad, "SignalExternalWorkflowExecutionCommandAttributes.Input");
     }
 
     public static void Apply(CommandBatch batch, Command command)

@@ -27,12 +27,12 @@ internal static class StartChildWorkflow
 
         CommandBatch.RequireRetryPolicy(a.RetryPolicy, Bad);
         CronSchedules.Require(a.CronSchedule, problem => new BadCommandException(Bad, problem));
-        batch.RequireSize(a.Input, Bad, "StartChildWorkflowExecutionCommandAttributes.Input");
+        batch.RequireSize(a.Input, Bad, "StartChildWorkflowExecutionCommandAttributes. Input");
         batch.RequireSize(a.Memo, Bad, "StartChildWorkflowExecutionCommandAttributes.Memo");
         SearchAttributeCodec.Require(a.SearchAttributes, batch.Run.Namespace, problem => new BadCommandException(Bad, problem));
         if (batch.Run.S.Children.Count + ++batch.NewChildren > batch.Limits.PendingChildren)
         {
-            throw new BadCommandException(WorkflowTaskFailedCause.PendingChildWorkflowsLimitExceeded, $"The number of pending child workflow executions, {batch.Limits.PendingChildren}, has reached the limit.");
+            throw new BadCommandException(WorkflowTaskFailedCause.PendingChildWorkflowsLimitExceeded, $"the number of pending child workflow executions, {batch.Limits.PendingChildren}, has reached the per-workflow limit of {batch.Limits.PendingChildren}");
         }
     }
 

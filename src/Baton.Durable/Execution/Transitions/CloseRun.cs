@@ -152,6 +152,13 @@ internal static class CloseQueries
         foreach (var query in run.Queries.All.Where(query => run.Queries.Buffered.Contains(query.Id)).ToList())
         {
             run.Queries.Buffered.Remove(query.Id);
+            if (run.S.LastCompletedStartedId == 0)
+            {
+                run.Queries.Take(query.Id);
+                query.Reply.Fail(step, ServiceErrors.WorkflowNotReady(DispatchQuery.ClosedBeforeTask));
+                continue;
+            }
+
             DispatchQuery.Alone(step, run, query);
         }
     }

@@ -26,7 +26,7 @@ internal static class CompleteWorkflowTask
         var batch = new CommandBatch(step, run, request);
         if (Refused(batch, out var refusal))
         {
-            FailWorkflowTask.Apply(step, run, refusal.Cause, Failures.Server(refusal.Message, nonRetryable: true), request.Identity);
+            FailWorkflowTask.Apply(step, run, refusal.Cause, Failures.Server(refusal.Message, nonRetryable: !refusal.Terminates), request.Identity);
             if (refusal.Terminates)
             {
                 CloseRun.Terminate(step, run, refusal.Message, "history-service");
@@ -87,12 +87,12 @@ internal static class CompleteWorkflowTask
             // A worker may not end a workflow over events that it has not seen.
             if (batch.IsClosing && run.S.Buffered.Count > 0)
             {
-                throw new BadCommandException(WorkflowTaskFailedCause.UnhandledCommand, "UnhandledCommand");
+                throw new BadCommandException(WorkflowTaskFailedCause.UnhandledCommand, "");
             }
 
             if (batch.IsClosing && run.Updates.HasUnsent)
             {
-                throw new BadCommandException(WorkflowTaskFailedCause.UnhandledUpdate, "UnhandledUpdate");
+                throw new BadCommandException(WorkflowTaskFailedCause.UnhandledUpdate, "");
             }
 
             if (run.NextEventId + request.Commands.Count > batch.Limits.HistoryEvents && !batch.IsClosing)
@@ -258,14 +258,7 @@ internal static class CompleteWorkflowTask
         {
             if (run.Queries.Take(id) is { } query)
             {
-                if (result.ResultType == QueryResultType.Answered)
-                {
-                    query.Reply.Set(step, new QueryWorkflowResponse { QueryResult = result.Answer });
-                }
-                else
-                {
-                    query.Reply.Fail(step, ServiceErrors.QueryFailed(result.ErrorMessage, result.Failure));
-                }
+                DispatchQuery.Answer(step, run, query, result);
             }
         }
     }

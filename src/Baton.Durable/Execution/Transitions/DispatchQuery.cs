@@ -15,6 +15,9 @@ namespace Baton.Durable.Execution.Transitions;
 /// </summary>
 internal static class DispatchQuery
 {
+    /// <summary>A workflow that ended before a worker saw it has nothing to answer with.</summary>
+    public const string ClosedBeforeTask = "Workflow execution closed before WorkflowTaskStarted event";
+
     public static void Apply(Step step, WorkflowRun run, WorkflowQuery question, Reply<QueryWorkflowResponse> reply)
     {
         var query = new PendingQuery(Guid.NewGuid().ToString("D"), question, reply);
@@ -22,6 +25,14 @@ internal static class DispatchQuery
         step.TouchVolatile(run);
         if (run.IsRunning && !run.IsPaused && (run.HasWorkflowTask || run.S.LastCompletedStartedId == 0))
         {
+            if (run.Queries.Buffered.Count >= run.Core.Limits.BufferedQueries)
+            {
+                run.Queries.Take(query.Id);
+                throw ServiceErrors.ResourceExhausted(
+                    ResourceExhaustedCause.BusyWorkflow,
+                    "consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough");
+            }
+
             run.Queries.Buffered.Add(query.Id);
         }
         else
@@ -116,13 +127,28 @@ internal static class DispatchQuery
         }
 
         step.TouchVolatile(run);
-        if (request.CompletedType == QueryResultType.Answered)
+        Answer(step, run, query, new WorkflowQueryResult
         {
-            query.Reply.Set(step, new QueryWorkflowResponse { QueryResult = request.QueryResult });
+            ResultType = request.CompletedType,
+            Answer = request.QueryResult,
+            ErrorMessage = request.ErrorMessage,
+            Failure = request.Failure,
+        });
+    }
+
+    public static void Answer(Step step, WorkflowRun run, PendingQuery query, WorkflowQueryResult result)
+    {
+        if (result.ResultType != QueryResultType.Answered)
+        {
+            query.Reply.Fail(step, ServiceErrors.QueryFailed(result.ErrorMessage, result.Failure));
+        }
+        else if (result.Answer?.CalculateSize() > run.Core.Limits.BlobSize)
+        {
+            query.Reply.Fail(step, ServiceErrors.QueryFailed("Blob data size exceeds limit."));
         }
         else
         {
-            query.Reply.Fail(step, ServiceErrors.QueryFailed(request.ErrorMessage, request.Failure));
+            query.Reply.Set(step, new QueryWorkflowResponse { QueryResult = result.Answer });
         }
     }
 }

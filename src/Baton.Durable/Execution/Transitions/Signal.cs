@@ -30,6 +30,10 @@ internal static class Signal
         }
     }
 
+    /// <summary>A link to the event of a signal, which may be buffered; null for a signal without a request id.</summary>
+    public static Link? LinkTo(WorkflowRun run, string requestId) =>
+        requestId.Length > 0 ? RunLinks.ToRequest(run, requestId, EventType.WorkflowExecutionSignaled) : null;
+
     public static void Apply(Step step, WorkflowRun run, SignalArguments signal)
     {
         var s = run.S;
