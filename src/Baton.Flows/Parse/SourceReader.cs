@@ -65,6 +65,11 @@ internal sealed partial class SourceReader
             // What the parser throws, without a place, for some collections that end in the middle.
             problems.Error(FlowCodes.Syntax, new SourcePosition(1, 1), "", "Not valid YAML: brackets, braces or quotes do not match.", "Check that each opened bracket, brace and quote is closed.");
         }
+        catch (ArgumentException)
+        {
+            // What it throws, without a place either, for some tags.
+            problems.Error(FlowCodes.Syntax, new SourcePosition(1, 1), "", "Not valid YAML: a tag (!...) is no URI.", "Leave tags out: a flow needs none.");
+        }
         catch (YamlException error)
         {
             problems.Error(FlowCodes.Syntax, Position(error.Start), "", $"Not valid YAML: {error.Message}",

@@ -27,12 +27,27 @@ internal static class CloudEventRules
         try
         {
             using var document = JsonDocument.Parse(json, Strict);
+            ReadStrings(json.Span);
             return Check(document.RootElement, path, problems);
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             problems.Add(new(path, $"is no valid JSON: {error.Message}"));
             return null;
+        }
+    }
+
+    /// <summary>JSON lets half of a surrogate pair stand where it is escaped; CloudEvents does not, and nobody could read it later.</summary>
+    /// <exception cref="InvalidOperationException">There is one.</exception>
+    private static void ReadStrings(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && reader.ValueIsEscaped)
+            {
+                reader.GetString();
+            }
         }
     }
 

@@ -89,7 +89,7 @@ internal static class FlowEndpoints
     }
 
     private static async Task<IResult> StartAsync(
-        string @namespace, string name, StartRun? body, [Description("Seconds to wait for the end of the run, at most 60; with it, the answer is 200 and the run as it then is.")] int? wait,
+        string @namespace, string name, StartRun? body, [Description("Seconds to wait for the end of the run, at most 60; with it, the answer is 200 and the run as it then is, without its steps if it has ended.")] int? wait,
         HttpContext http, Caller caller, AuditDraft draft, FlowStore store, RunControl control, RunReader reader)
     {
         var flow = await store.GetAsync(@namespace, name, body?.Version ?? "latest", http.RequestAborted);
@@ -98,7 +98,7 @@ internal static class FlowEndpoints
         if (wait is > 0)
         {
             await control.WaitAsync(run.Id, run.RunId, wait, http.RequestAborted);
-            return TypedResults.Ok(await reader.GetAsync(run.Id, null, http.RequestAborted));
+            return TypedResults.Ok(await reader.GetAsync(run.Id, null, http.RequestAborted, stepsOfEnded: false));
         }
         return TypedResults.Created($"/api/v1/runs/{Uri.EscapeDataString(run.Id)}", run);
     }

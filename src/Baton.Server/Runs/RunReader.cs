@@ -43,14 +43,15 @@ internal sealed class RunReader(ITemporalClient client, RunAttributes attributes
     }
 
     /// <param name="runId">A part or try of the run; null for the last.</param>
-    public async Task<RunDetail> GetAsync(string id, string? runId, CancellationToken cancel)
+    /// <param name="stepsOfEnded">Whether to tell the steps of a run that has ended: a worker has to replay it for that, which costs more than most runs.</param>
+    public async Task<RunDetail> GetAsync(string id, string? runId, CancellationToken cancel, bool stepsOfEnded = true)
     {
         var described = await DescribeAsync(id, runId, cancel);
         var info = described.WorkflowExecutionInfo;
         var summary = await SummaryAsync(info);
         var started = await FirstEventAsync(info.Execution, cancel);
         var (output, error) = info.CloseTime is null ? (null, null) : await EndAsync(info, cancel);
-        var parts = IsFlow(info) ? await PartsAsync(info.Execution, started, cancel) : [];
+        var parts = IsFlow(info) && (stepsOfEnded || info.CloseTime is null) ? await PartsAsync(info.Execution, started, cancel) : [];
         var state = parts.Count == 0 ? null : parts[^1].State;
         var input = await payloads.ValueAsync(started.WorkflowExecutionStartedEventAttributes.Input);
         return new(

@@ -20,6 +20,9 @@ public sealed class CloudEventTests
     [InlineData("{")]
     [InlineData("\"text\"")]
     [InlineData("""{"id":"1","id":"2","specversion":"1.0","type":"t","source":"s"}""")]
+    [InlineData("""{"id":"\ud800","specversion":"1.0","type":"t","source":"s"}""")]
+    [InlineData("""{"id":"1","specversion":"1.0","type":"t","source":"s","a\ud800":1}""")]
+    [InlineData("""{"id":"1","specversion":"1.0","type":"t","source":"s","data":{"a":["\udc00"]}}""")]
     public void What_is_no_event_is_refused(string json) => Assert.False(CloudEvent.TryParse(Encoding.UTF8.GetBytes(json), out _, out _));
 
     [Theory]
