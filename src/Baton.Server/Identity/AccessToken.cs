@@ -45,7 +45,7 @@ internal sealed class AccessToken
 }
 
 /// <summary>Makes and knows access tokens.</summary>
-internal sealed class AccessTokens(BatonDb db, BatonSettings settings, TimeProvider time)
+internal sealed class AccessTokens(BatonDb db, KnownTokens known, BatonSettings settings, TimeProvider time)
 {
     public const string Prefix = "bt_pat_";
 
@@ -84,13 +84,19 @@ internal sealed class AccessTokens(BatonDb db, BatonSettings settings, TimeProvi
     }
 
     /// <returns>Null when it is unknown, expired or revoked, or its account is disabled.</returns>
-    public async Task<ClaimsPrincipal?> AuthenticateAsync(string text, string scheme)
+    public Task<ClaimsPrincipal?> AuthenticateAsync(string text, string scheme)
     {
-        var (hash, now) = (HashOf(text), time.GetUtcNow());
-        var known = await db.Set<AccessToken>().AsNoTracking().Where(token => token.Hash == hash && token.Expires > now)
+        var hash = HashOf(text);
+        return known.GetAsync(hash, () => ReadAsync(hash, scheme));
+    }
+
+    private async Task<(ClaimsPrincipal Principal, DateTimeOffset Expires)?> ReadAsync(byte[] hash, string scheme)
+    {
+        var now = time.GetUtcNow();
+        var found = await db.Set<AccessToken>().AsNoTracking().Where(token => token.Hash == hash && token.Expires > now)
             .Join(db.Users.AsNoTracking().Include(user => user.Grants), token => token.UserId, user => user.Id, (token, user) => new { Token = token, User = user })
             .SingleOrDefaultAsync();
-        if (known is not { Token: var token, User: { IsDisabled: false } user })
+        if (found is not { Token: var token, User: { IsDisabled: false } user })
         {
             return null;
         }
@@ -98,7 +104,7 @@ internal sealed class AccessTokens(BatonDb db, BatonSettings settings, TimeProvi
         {
             await db.Set<AccessToken>().Where(used => used.Id == token.Id).ExecuteUpdateAsync(set => set.SetProperty(used => used.Used, now));
         }
-        return Accounts.Principal(user, scheme, (token.Scopes?.Split(' ') ?? []).Select(scope => new Claim(Caller.ScopeClaim, scope)));
+        return (Accounts.Principal(user, scheme, (token.Scopes?.Split(' ') ?? []).Select(scope => new Claim(Caller.ScopeClaim, scope))), token.Expires);
     }
 
     private static byte[] HashOf(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));

@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Baton.Server.Identity;
 
 /// <summary>Accounts and their roles, and the claims that they become.</summary>
-internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users, TimeProvider time)
+internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users, KnownTokens tokens, TimeProvider time)
 {
     public IQueryable<BatonUser> All => db.Users.AsNoTracking().Include(user => user.Grants);
 
@@ -58,6 +58,7 @@ internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users,
     {
         user.IsDisabled = disabled;
         Check(await users.UpdateSecurityStampAsync(user));
+        tokens.Forget();
     }
 
     /// <param name="user">Account.</param>
@@ -71,6 +72,7 @@ internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users,
         {
             user.Grants.Add(new() { UserId = user.Id, Role = role, Flow = flow });
             await db.SaveChangesAsync();
+            tokens.Forget();
         }
     }
 
@@ -82,6 +84,7 @@ internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users,
             ?? throw new BatonException(ErrorCodes.NotFound, $"{user.UserName} does not have the role {role} on {flow}", null, "`baton user show NAME` lists the roles");
         db.Remove(grant);
         await db.SaveChangesAsync();
+        tokens.Forget();
     }
 
     /// <summary>The account that a provider knows as <paramref name="subject"/>, made at the first sign-in, with the roles that the provider gives now.</summary>
@@ -100,6 +103,7 @@ internal sealed partial class Accounts(BatonDb db, UserManager<BatonUser> users,
             user.Grants.Add(new() { UserId = user.Id, Role = role, Flow = RoleGrant.Everywhere, FromProvider = true });
         }
         await db.SaveChangesAsync();
+        tokens.Forget();
         return user;
     }
 

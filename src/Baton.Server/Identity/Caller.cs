@@ -91,7 +91,16 @@ internal sealed class Caller
     /// <param name="part">`retention`, `run ID`...</param>
     public static Caller System(string part) => new(CallerKind.System, null, $"system:{part}", [], [], null);
 
-    public static Caller Of(HttpContext context) => Of(context.User, context.Connection.RemoteIpAddress, context.Request.Headers.UserAgent.ToString());
+    public static Caller Of(HttpContext context)
+    {
+        // Several parts of a request ask; the user changes with its authentication only.
+        if (context.Items[typeof(Caller)] is not (ClaimsPrincipal user, Caller caller) || user != context.User)
+        {
+            caller = Of(context.User, context.Connection.RemoteIpAddress, context.Request.Headers.UserAgent.ToString());
+            context.Items[typeof(Caller)] = (context.User, caller);
+        }
+        return caller;
+    }
 
     public static Caller Of(ClaimsPrincipal user, IPAddress? address = null, string? userAgent = null)
     {

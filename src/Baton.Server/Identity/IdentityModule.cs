@@ -25,6 +25,7 @@ internal static class IdentityModule
     {
         services.AddSingleton(LocalToken.Create());
         services.AddSingleton<JwtTokens>();
+        services.AddSingleton<KnownTokens>();
         services.AddSingleton<PasswordAttempts>();
         services.AddSingleton<IRetainedKind, ExpiredTokens>();
         services.AddScoped<Accounts>();

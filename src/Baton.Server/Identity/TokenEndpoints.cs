@@ -63,12 +63,15 @@ internal static class TokenEndpoints
         return TypedResults.Created($"/api/v1/tokens/{token.Id}", TokenView.Of(token, owner.UserName!, text));
     }
 
-    private static async Task<IResult> RevokeAsync(Guid id, Caller caller, BatonDb db)
+    private static async Task<IResult> RevokeAsync(Guid id, Caller caller, BatonDb db, KnownTokens known)
     {
         var others = caller.May(Permissions.UsersWrite);
-        return await db.Set<AccessToken>().Where(token => token.Id == id && (others || token.UserId == caller.Id)).ExecuteDeleteAsync() == 1
-            ? TypedResults.NoContent()
-            : throw new BatonException(ErrorCodes.NotFound, $"there is no token {id}", null, "`baton token list` lists them");
+        if (await db.Set<AccessToken>().Where(token => token.Id == id && (others || token.UserId == caller.Id)).ExecuteDeleteAsync() == 0)
+        {
+            throw new BatonException(ErrorCodes.NotFound, $"there is no token {id}", null, "`baton token list` lists them");
+        }
+        known.Forget();
+        return TypedResults.NoContent();
     }
 
     private static async Task<BatonUser> OwnerAsync(string? user, Caller caller, Accounts accounts, string permission)

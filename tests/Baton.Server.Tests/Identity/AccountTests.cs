@@ -179,6 +179,23 @@ public sealed class AccountTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_that_another_replica_revokes_is_not_taken_for_more_than_seconds()
+    {
+        await CreateServiceAsync("robot", Roles.Viewer);
+        var (_, token) = await TokenAsync("robot", expires: "2h");
+        using var robot = server.As(token);
+        Assert.Equal(HttpStatusCode.OK, (await robot.GetAsync("api/v1/processes")).StatusCode);
+
+        await using (var db = server.Db())
+        {
+            await db.Set<AccessToken>().ExecuteDeleteAsync();
+        }
+        server.Time.Advance(KnownTokens.KeptFor);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await robot.GetAsync("api/v1/processes")).StatusCode);
+    }
+
+    [Fact]
     public async Task A_limited_token_may_less_and_cannot_make_one_that_may_more()
     {
         await CreateServiceAsync("robot", Roles.Admin);

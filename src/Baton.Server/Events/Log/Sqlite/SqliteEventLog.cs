@@ -15,7 +15,9 @@ internal sealed class SqliteEventLog : IEventLog
 {
     private const int QueuedBytes = 64 << 20;
     private const int WaitingBytes = 256 << 20;
-    private const int CachedBytes = 16 << 20;
+
+    // Enough for consumers that keep up; the others read the file.
+    private const int CachedBytes = 4 << 20;
 
     private readonly Lock gate = new();
     private readonly EventLogOptions options;
