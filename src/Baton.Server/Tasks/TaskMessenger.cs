@@ -1,6 +1,8 @@
+using Baton.CrashTesting;
 using Baton.Flows.Hosting;
 using Baton.Jq;
 using Baton.Server.Data;
+using Baton.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -112,15 +114,15 @@ internal sealed partial class TaskMessenger(
         using var span = TaskTelemetry.Tell(message);
         if (message.Run is not { } run)
         {
-            TaskCrashPoints.Hit(TaskCrashPoints.BeforeTell);
+            CrashPoint.Pass(CrashPoints.BeforeTell);
             if (events is not null)
             {
                 await events.PublishAsync([message.Payload], cancel);
             }
-            TaskCrashPoints.Hit(TaskCrashPoints.AfterTell);
+            CrashPoint.Pass(CrashPoints.AfterTell);
             return;
         }
-        TaskCrashPoints.Hit(TaskCrashPoints.BeforeSignal);
+        CrashPoint.Pass(CrashPoints.BeforeSignal);
         try
         {
             await client.GetWorkflowHandle(run).SignalAsync(message.Signal!, [message.Payload.ToJsonNode()], new() { Rpc = new() { CancellationToken = cancel, Timeout = Lease / 2 } });
@@ -130,7 +132,7 @@ internal sealed partial class TaskMessenger(
             // Nobody waits any more: the run has ended, or was deleted.
             LogGone(log, message.TaskId, run);
         }
-        TaskCrashPoints.Hit(TaskCrashPoints.AfterSignal);
+        CrashPoint.Pass(CrashPoints.AfterSignal);
     }
 
     [LoggerMessage(EventIds.TaskMessagesFailed, LogLevel.Error, "Messages of tasks could not be read")]

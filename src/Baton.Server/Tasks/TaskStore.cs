@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Baton.CrashTesting;
 using Baton.Server.Data;
 using Baton.Server.Errors;
+using Baton.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
 
 namespace Baton.Server.Tasks;
@@ -31,7 +33,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
         db.Add(step.Task);
         db.AddRange(step.Entries);
         db.AddRange(step.Messages);
-        TaskCrashPoints.Hit(TaskCrashPoints.BeforeCreate);
+        CrashPoint.Pass(CrashPoints.BeforeCreate);
         try
         {
             await db.SaveChangesAsync(cancel);
@@ -45,7 +47,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
             }
             throw;
         }
-        TaskCrashPoints.Hit(TaskCrashPoints.AfterCreate);
+        CrashPoint.Pass(CrashPoints.AfterCreate);
         TaskTelemetry.WasCreated(step.Task);
         pulse.Beat();
         return step.Task;
@@ -75,7 +77,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
             step.Messages.ForEach(message => message.TraceParent = Activity.Current?.Id);
             db.AddRange(step.Entries);
             db.AddRange(step.Messages);
-            TaskCrashPoints.Hit(TaskCrashPoints.BeforeChange);
+            CrashPoint.Pass(CrashPoints.BeforeChange);
             try
             {
                 await db.SaveChangesAsync(cancel);
@@ -88,7 +90,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
                 }
                 throw;
             }
-            TaskCrashPoints.Hit(TaskCrashPoints.AfterChange);
+            CrashPoint.Pass(CrashPoints.AfterChange);
             if (wasOpen && task.State != TaskState.Open)
             {
                 TaskTelemetry.WasClosed(task);

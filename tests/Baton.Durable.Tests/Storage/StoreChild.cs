@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Baton.CrashTesting;
 using Baton.Durable.Storage;
 using Baton.Durable.Storage.Sqlite;
 using Xunit;
@@ -32,7 +33,7 @@ internal sealed class StoreChild : IDisposable
 
         start.Environment[FileVariable] = file;
         start.Environment[MaintainVariable] = maintain ? "1" : "";
-        start.Environment[CrashPoints.Variable] = crashPoint ?? "";
+        start.Environment[CrashPoint.Variable] = crashPoint ?? "";
         return new StoreChild(Process.Start(start)!);
     }
 

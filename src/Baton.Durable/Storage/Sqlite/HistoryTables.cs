@@ -1,3 +1,5 @@
+using Baton.CrashTesting;
+
 namespace Baton.Durable.Storage.Sqlite;
 
 /// <summary>
@@ -94,7 +96,7 @@ internal sealed class HistoryWriter
     private int DeleteBite(long runKey)
     {
         var deleted = Prepare("DELETE FROM history WHERE seq IN (SELECT seq FROM history WHERE run_key = ? LIMIT ?)").Bind(runKey).Bind(Bite).Run();
-        CrashPoints.Hit(CrashPoints.DuringRetention);
+        CrashPoint.Pass(CrashPoints.DuringRetention);
         return deleted;
     }
 

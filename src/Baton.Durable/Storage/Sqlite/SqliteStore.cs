@@ -1,4 +1,5 @@
 using System.Globalization;
+using Baton.CrashTesting;
 using SQLitePCL;
 
 namespace Baton.Durable.Storage.Sqlite;
@@ -131,7 +132,7 @@ internal sealed class SqliteStore : IDurableStore
             TryOverwriteLog();
             throw;
         }
-        CrashPoints.Hit(CrashPoints.AfterCommit);
+        CrashPoint.Pass(CrashPoints.AfterCommit);
         if (framesSinceCheckpoint >= CheckpointFramesForced)
         {
             TryCheckpoint();
@@ -195,7 +196,7 @@ internal sealed class SqliteStore : IDurableStore
         historyWriter.Apply(batch);
         visibilityWriter.Apply(batch);
         documentWriter.Apply(batch);
-        CrashPoints.Hit(CrashPoints.BeforeCommit);
+        CrashPoint.Pass(CrashPoints.BeforeCommit);
     }
 
     private void InTransaction(Action write)
@@ -283,7 +284,7 @@ internal sealed class SqliteStore : IDurableStore
 
     private void Checkpoint(int mode)
     {
-        CrashPoints.HitSoon(CrashPoints.DuringCheckpoint);
+        CrashPoint.PassSoon(CrashPoints.DuringCheckpoint);
         writer.Check(raw.sqlite3_wal_checkpoint_v2(writer.Db, "main", mode, out var frames, out var done));
         // Frames behind a reader's snapshot wait for the next time.
         framesSinceCheckpoint = Math.Max(0, frames - done);
