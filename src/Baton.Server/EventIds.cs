@@ -24,6 +24,7 @@ internal static class EventIds
     public const int FlowWorkerStopped = 1600;
     public const int SchedulesFailed = 1601;
     public const int ScheduleStarted = 1602;
+    public const int ScheduleWaits = 1603;
 
     // Tasks
     public const int TaskMessagesFailed = 1700;
@@ -31,6 +32,8 @@ internal static class EventIds
     public const int TaskRunGone = 1702;
     public const int TaskTimersFailed = 1703;
     public const int TaskWorkerStopped = 1704;
+    public const int TaskOrphaned = 1705;
+    public const int TaskOrphansFailed = 1706;
 
     // Telemetry
     public const int SpansDropped = 1800;

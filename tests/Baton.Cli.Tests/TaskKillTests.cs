@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-using System.Text.Json.Nodes;
 using Baton.Flows.Durable;
 using Temporalio.Client;
 using Temporalio.Worker;
@@ -29,8 +25,8 @@ public sealed class TaskKillTests
     public async Task Nothing_is_lost_or_doubled_when_the_server_dies(string point)
     {
         using var patience = new CancellationTokenSource(Patience);
-        await using var server = new DyingServer();
-        await server.StartAsync(point);
+        await using var server = new DyingServer([$"{point}:1"]);
+        await server.StartAsync();
         var client = await TemporalClient.ConnectAsync(new(server.TemporalAddress));
         using var worker = new TemporalWorker(client, new TemporalWorkerOptions("kill").AddWorkflow<TwoQuestions>());
         var result = await worker.ExecuteAsync(async () =>
@@ -41,7 +37,7 @@ public sealed class TaskKillTests
             return await ResultAsync(run, patience.Token);
         });
 
-        Assert.Equal(1, server.Deaths);
+        Assert.Single(server.Deaths);
         Assert.Equal("approved,approved", result);
         var tasks = (await server.RunAsync("task", "list", "--json")).Expect(0).Json.AsArray();
         Assert.Equal(["first", "second"], tasks.Select(task => $"{task!["title"]}").Order());
@@ -81,94 +77,6 @@ public sealed class TaskKillTests
             {
                 // The server is being started again.
             }
-        }
-    }
-
-    /// <summary>`baton server run` on one folder and one durable port, started again when it was killed.</summary>
-    private sealed class DyingServer : IAsyncDisposable
-    {
-        private readonly string folder = Directory.CreateTempSubdirectory("baton-task-kill-").FullName;
-        private readonly int port = FreePort();
-        private readonly CancellationTokenSource stopping = new();
-        private readonly SemaphoreSlim starting = new(1, 1);
-        private Process? process;
-        private Task watching = Task.CompletedTask;
-
-        public int Deaths { get; private set; }
-
-        public string TemporalAddress => $"127.0.0.1:{port}";
-
-        public async Task StartAsync(string? crashPoint)
-        {
-            await LaunchAsync(crashPoint);
-            watching = WatchAsync();
-        }
-
-        public Task<CliResult> RunAsync(params string[] args) => BatonProcess.RunAsync([.. args, "--project", folder]);
-
-        /// <summary>Ends once a server is up, this one or the next.</summary>
-        public async Task RecoverAsync()
-        {
-            await starting.WaitAsync();
-            starting.Release();
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await stopping.CancelAsync();
-            process!.Kill();
-            await watching;
-            process.Dispose();
-            starting.Dispose();
-            stopping.Dispose();
-            Directory.Delete(folder, recursive: true);
-        }
-
-        private async Task WatchAsync()
-        {
-            while (true)
-            {
-                await process!.WaitForExitAsync();
-                if (stopping.IsCancellationRequested)
-                {
-                    return;
-                }
-                Deaths++;
-                await LaunchAsync(null);
-            }
-        }
-
-        private async Task LaunchAsync(string? crashPoint)
-        {
-            await starting.WaitAsync();
-            try
-            {
-                var start = BatonProcess.StartInfo(
-                    ["server", "run", "--data", folder, "--set", "Http:Url=http://127.0.0.1:0", "--set", $"Temporal:Port={port}", "--log-level", "never", "--json"],
-                    ("BATON_CRASH_POINT", crashPoint is null ? "" : crashPoint + ":1"));
-                process = Process.Start(start)!;
-                process.StandardInput.Close();
-                var errors = process.StandardError.ReadToEndAsync();
-                // It prints where it answers once it does.
-                string? line;
-                do
-                {
-                    line = await process.StandardOutput.ReadLineAsync();
-                    Assert.True(line is not null, line ?? await errors);
-                }
-                while (line != "{");
-            }
-            finally
-            {
-                starting.Release();
-            }
-        }
-
-        private static int FreePort()
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
     }
 }

@@ -15,6 +15,12 @@ public sealed class EventInboxState
 {
     /// <summary>Places from the floor on whose events have been delivered.</summary>
     public SortedSet<long> Seen { get; set; } = [];
+
+    /// <summary>The highest floor that was named: everything before it has come.</summary>
+    public long Floor { get; set; }
+
+    /// <summary>Events before this place are another's, until the floor has passed it: what is sent later from before there is a replay.</summary>
+    public long From { get; set; }
 }
 
 /// <summary>
@@ -29,6 +35,7 @@ internal sealed class EventInbox(IFlowRuntime runtime, EventInboxState? carried,
 {
     private readonly List<(JqValue Event, FlowEventPlace Place)> waiting = [];
     private bool isOpen = carried is not null;
+    private long before = long.MaxValue;
 
     public EventInboxState State { get; } = carried ?? new();
 
@@ -41,7 +48,7 @@ internal sealed class EventInbox(IFlowRuntime runtime, EventInboxState? carried,
         else if (isOpen)
         {
             Deliver(RawValues.Value(cloudEvent), place.Offset);
-            State.Seen.RemoveWhere(offset => offset < place.Floor);
+            Forget(place.Floor);
         }
         else
         {
@@ -60,21 +67,23 @@ internal sealed class EventInbox(IFlowRuntime runtime, EventInboxState? carried,
         waiting.Clear();
     }
 
-    public async Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, DateTimeOffset since, CancellationToken cancellationToken)
+    /// <param name="start">Place in the log from which on events are the run's; null for those since <paramref name="since"/>.</param>
+    public async Task SubscribeAsync(string runId, IReadOnlyList<JqValue> filters, DateTimeOffset since, long? start, CancellationToken cancellationToken)
     {
+        if (isOpen)
+        {
+            return;
+        }
+        State.From = start ?? 0;
         for (JqValue from = default; !isOpen;)
         {
-            var page = (await runtime.CallAsync(new FlowCall("subscribe", JqValue.FromObject(
+            from = await ReadAsync(runId,
             [
                 new("filters", JqValue.FromArray(filters)),
                 new("since", since.ToString("O", System.Globalization.CultureInfo.InvariantCulture)),
+                new("start", start is { } place ? place : JqValue.Null),
                 new("from", from),
-            ])) { RunId = runId }, cancellationToken)).Value;
-            foreach (var earlier in page["events"].EnumerateArray())
-            {
-                Deliver(earlier["event"], (long)earlier["offset"].GetDouble());
-            }
-            from = page["next"];
+            ], cancellationToken);
             if (from.IsNull)
             {
                 Open();
@@ -82,11 +91,44 @@ internal sealed class EventInbox(IFlowRuntime runtime, EventInboxState? carried,
         }
     }
 
+    /// <summary>Reads what was not sent yet, up to a place, and takes nothing from there on.</summary>
+    /// <returns>That place: the end of the log, or after the last event that was delivered before.</returns>
+    public async Task<long> CatchUpAsync(string runId, IReadOnlyList<JqValue> filters, FlowEventPlace end, CancellationToken cancellationToken)
+    {
+        before = Math.Max(end.Offset, State.Seen.Count == 0 ? 0 : State.Seen.Max + 1);
+        for (JqValue from = Math.Max(Math.Max(end.Floor, State.Floor), State.From); !from.IsNull && from.GetDouble() < before;)
+        {
+            from = await ReadAsync(runId, [new("filters", JqValue.FromArray(filters)), new("from", from)], cancellationToken);
+        }
+        return before;
+    }
+
     public Task UnsubscribeAsync(string runId) => runtime.CallAsync(new FlowCall("unsubscribe", JqValue.Null) { RunId = runId }, CancellationToken.None);
+
+    private void Forget(long floor)
+    {
+        // What is read from the log while it catches up must be known.
+        if (before == long.MaxValue)
+        {
+            State.Floor = Math.Max(State.Floor, floor);
+            State.Seen.RemoveWhere(offset => offset < floor);
+            State.From = State.From <= floor ? 0 : State.From;
+        }
+    }
+
+    private async Task<JqValue> ReadAsync(string runId, IEnumerable<KeyValuePair<string, JqValue>> arguments, CancellationToken cancellationToken)
+    {
+        var page = (await runtime.CallAsync(new FlowCall("subscribe", JqValue.FromObject(arguments)) { RunId = runId }, cancellationToken)).Value;
+        foreach (var earlier in page["events"].EnumerateArray())
+        {
+            Deliver(earlier["event"], (long)earlier["offset"].GetDouble());
+        }
+        return page["next"];
+    }
 
     private void Deliver(JqValue cloudEvent, long offset)
     {
-        if (State.Seen.Add(offset))
+        if (offset >= State.From && offset < before && State.Seen.Add(offset))
         {
             deliver(cloudEvent);
         }

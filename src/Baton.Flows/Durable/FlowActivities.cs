@@ -184,15 +184,16 @@ internal sealed partial class FlowActivities : IDisposable
 
     private async Task<JqValue> SubscribeAsync(FlowCall call, CancellationToken cancellationToken)
     {
-        var since = DateTimeOffset.Parse(call.Arguments["since"].GetString(), System.Globalization.CultureInfo.InvariantCulture);
-        var from = call.Arguments["from"];
+        var since = call.Arguments["since"].TryGetString(out var text) ? DateTimeOffset.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : default;
         var page = await _host.Events.SubscribeAsync(
-            new(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], since, from.IsNull ? null : (long)from.GetDouble()), cancellationToken);
+            new(call.RunId, [.. call.Arguments["filters"].EnumerateArray()], since, Place("from")) { Start = Place("start") }, cancellationToken);
         return JqValue.FromObject(
         [
             new("events", JqValue.FromArray(page.Events.Select(item => JqValue.FromObject([new("offset", item.Offset), new("event", item.Event)])))),
             new("next", page.Next is { } next ? next : JqValue.Null),
         ]);
+
+        long? Place(string name) => call.Arguments[name].Kind == JqKind.Number ? (long)call.Arguments[name].GetDouble() : null;
     }
 
     private async Task<FlowFunctionResult> CallFunctionAsync(FlowCall call, JqValue arguments, string callId, CancellationToken cancellationToken)

@@ -40,6 +40,12 @@ public sealed record FlowScheduleStart
     /// <summary>Events from then on are its; default: its start.</summary>
     public DateTimeOffset? Since { get; init; }
 
+    /// <summary>In place of <see cref="Since"/>: the place in the log from which on events are its, see <see cref="FlowHandOver"/>.</summary>
+    public long? From { get; init; }
+
+    /// <summary>It was asked to end.</summary>
+    public FlowEventPlace? End { get; init; }
+
     /// <summary>Events after which the schedule continues as new, 0 for when the server suggests it. For tests.</summary>
     public int ContinueAfterEvents { get; init; }
 }
@@ -47,24 +53,37 @@ public sealed record FlowScheduleStart
 /// <summary>
 /// Starts the runs of one flow that has a schedule: <c>every</c> and <c>cron</c> (UTC) at their times whether or not the run
 /// before has ended, <c>after</c> at once and then that long after each end, <c>on</c> whenever its events have come, which
-/// are the run's input. Runs are children that outlive it; it lives until it is cancelled.
+/// are the run's input. Runs are children that outlive it; it lives until it is cancelled, or asked to hand over.
 /// </summary>
+/// <remarks>
+/// A schedule that replaces another gets the events from the place on where that one ended (signal <c>end</c>): the old one decides the
+/// place, as only it knows what it has had; hears everything before it, from the log where the signals are still to come; and
+/// has the place as its result. So each event is one schedule's, whatever dies meanwhile. A set of events that is not
+/// complete then starts none of the old revision's runs.
+/// </remarks>
 [Workflow(Name)]
 public sealed class FlowScheduleWorkflow
 {
     public const string Name = "BatonFlowSchedule";
 
+    // Durable execution bounds the children that a part of a run may have open, and those that it asks for at once.
+    private const int MaxRunsOfPart = 1_000;
+    private const int MaxStarting = 200;
+
     private readonly List<(IRawValue Event, FlowEventPlace? Place)> _early = [];
+    private readonly List<Task> _starting = [];
 
     private FlowInterpreter? _listener;
     private EventInbox? _inbox;
     private FlowScheduleStart _state = null!;
     private FlowDocument _document = null!;
+    private FlowEventPlace? _end;
 
     [WorkflowRun]
-    public async Task RunAsync(FlowScheduleStart start)
+    public async Task<FlowHandOver> RunAsync(FlowScheduleStart start)
     {
         _state = start;
+        _end ??= start.End;
         var (flow, problems) = FlowReader.Read(start.Definition);
         if (flow?.Schedule is not { } schedule)
         {
@@ -90,6 +109,10 @@ public sealed class FlowScheduleWorkflow
         }
         while (true)
         {
+            if (_end is not null)
+            {
+                return heard is null ? new FlowHandOver(null) : await HandOverAsync(flow, schedule.On!, heard);
+            }
             if (ended is null && heard?.IsCompleted != true && ShouldContinue(start))
             {
                 _listener?.Cut();
@@ -97,16 +120,15 @@ public sealed class FlowScheduleWorkflow
                 // It may have heard its events before it could be cut: these come first.
                 if (cut is null or { Status: FlowStatus.Continued })
                 {
-                    throw Workflow.CreateContinueAsNewException(Name, [_state with { Listening = cut?.Carry, Inbox = _inbox?.State }]);
+                    await Task.WhenAll(_starting);
+                    throw Workflow.CreateContinueAsNewException(Name, [_state with { Listening = cut?.Carry, Inbox = _inbox?.State, End = _end }]);
                 }
             }
-            await WaitAsync(() => heard?.IsCompleted == true || ended?.IsCompleted == true || (ended is null && ShouldContinue(start)));
+            await WaitAsync(() => _end is not null || heard?.IsCompleted == true || ended?.IsCompleted == true || (ended is null && ShouldContinue(start)));
             now = Now();
             if (heard?.IsCompleted == true)
             {
-                var events = (await heard).Output;
-                await StartAsync(events);
-                heard = Listen(flow, null, _listener!.Unread);
+                heard = await RespondAsync(flow, heard);
             }
             if (ended?.IsCompleted == true)
             {
@@ -146,6 +168,15 @@ public sealed class FlowScheduleWorkflow
         return Task.CompletedTask;
     }
 
+    /// <summary>Asks it to end: events from the given place on, or from where it is if that is further, are its successor's.</summary>
+    /// <param name="place">The end of the log, and where the bus has signalled everything before.</param>
+    [WorkflowSignal("end")]
+    public Task EndAsync(FlowEventPlace place)
+    {
+        _end ??= place;
+        return Task.CompletedTask;
+    }
+
     /// <summary>Runs started so far, and when the next is due.</summary>
     [WorkflowQuery("schedule")]
     public FlowScheduleState State() => new(_state.Runs, new[] { _state.NextEvery, _state.NextCron, _state.NextAfter }.Min());
@@ -171,6 +202,8 @@ public sealed class FlowScheduleWorkflow
             Key = $"{Workflow.Info.WorkflowId}/{_state.Runs}",
             Input = JqValue.FromObject([]),
             StartedAt = Now(),
+            // Each is a run to be started: they may come faster than runs start.
+            MaxUnread = int.MaxValue,
         };
         _listener = new FlowInterpreter(run, new WorkflowRuntime(new FlowStart { Definition = "", ContinueAfterEvents = int.MaxValue }), carry);
         foreach (var waiting in unread ?? [])
@@ -191,12 +224,46 @@ public sealed class FlowScheduleWorkflow
         _early.Clear();
         if (start.Subscribe)
         {
-            await _inbox.SubscribeAsync(Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), start.Since ?? new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), Workflow.CancellationToken);
+            await _inbox.SubscribeAsync(
+                Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), start.Since ?? new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), start.From, Workflow.CancellationToken);
         }
         else
         {
             _inbox.Open();
         }
+    }
+
+    /// <summary>Starts a run with what was heard, and listens again, without waiting for each start.</summary>
+    private async Task<Task<FlowOutcome>> RespondAsync(FlowDefinition flow, Task<FlowOutcome> heard)
+    {
+        var events = (await heard).Output;
+        if (_starting.Count == MaxStarting)
+        {
+            await Task.WhenAll(_starting);
+            _starting.Clear();
+        }
+        _starting.Add(StartAsync(events));
+        return Listen(flow, null, _listener!.Unread);
+    }
+
+    private async Task<FlowHandOver> HandOverAsync(FlowDefinition flow, FlowEventStrategy strategy, Task<FlowOutcome> heard)
+    {
+        long? next = _state.Subscribe ? await _inbox!.CatchUpAsync(Workflow.Info.WorkflowId, FlowEventFilters.Of(strategy), _end!, Workflow.CancellationToken) : null;
+        while (true)
+        {
+            await Workflow.WaitConditionAsync(() => heard.IsCompleted || _listener!.IsWaitingForEvents);
+            if (!heard.IsCompleted)
+            {
+                break;
+            }
+            heard = await RespondAsync(flow, heard);
+        }
+        await Task.WhenAll(_starting);
+        if (_state.Subscribe)
+        {
+            await _inbox!.UnsubscribeAsync(Workflow.Info.WorkflowId);
+        }
+        return new(next);
     }
 
     private async Task<ChildWorkflowHandle<FlowWorkflow, RawValue>> StartAsync(JqValue input)
@@ -250,13 +317,17 @@ public sealed class FlowScheduleWorkflow
         }
     }
 
-    private static bool ShouldContinue(FlowScheduleStart start) =>
-        start.ContinueAfterEvents > 0 ? Workflow.CurrentHistoryLength > start.ContinueAfterEvents : Workflow.ContinueAsNewSuggested;
+    private bool ShouldContinue(FlowScheduleStart start) => _state.Runs - start.Runs >= MaxRunsOfPart
+        || (start.ContinueAfterEvents > 0 ? Workflow.CurrentHistoryLength > start.ContinueAfterEvents : Workflow.ContinueAsNewSuggested);
 
     private static DateTimeOffset Now() => new(Workflow.UtcNow, TimeSpan.Zero);
 
     private static DateTimeOffset? Next(CronExpression cron, DateTimeOffset from) => cron.GetNextOccurrence(from, TimeZoneInfo.Utc);
 }
+
+/// <summary>Result of a schedule that was asked to end.</summary>
+/// <param name="Next">Place in the log from which on events are its successor's; null where it listened to none.</param>
+public sealed record FlowHandOver(long? Next);
 
 /// <summary>What the query <c>schedule</c> tells.</summary>
 public sealed record FlowScheduleState(int Runs, DateTimeOffset? Next);

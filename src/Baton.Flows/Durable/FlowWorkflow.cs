@@ -64,7 +64,7 @@ public sealed class FlowWorkflow
         var filters = start.Subscribe ? FlowEventFilters.Of(_flow) : [];
         if (filters.Count > 0)
         {
-            await _inbox.SubscribeAsync(run.Id, filters, new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), CancellationToken.None);
+            await _inbox.SubscribeAsync(run.Id, filters, new DateTimeOffset(Workflow.Info.WorkflowStartTime, TimeSpan.Zero), null, CancellationToken.None);
         }
         else
         {

@@ -36,7 +36,11 @@ public interface IFlowEventBus
 /// <param name="Filters">See <see cref="FlowEventFilters"/>.</param>
 /// <param name="Since">Events from then on are its: the start of the run, or when the flow whose schedule it is was put in force.</param>
 /// <param name="From">Where the answer before left off; null for the first.</param>
-public sealed record FlowEventSubscription(string RunId, IReadOnlyList<JqValue> Filters, DateTimeOffset Since, long? From);
+public sealed record FlowEventSubscription(string RunId, IReadOnlyList<JqValue> Filters, DateTimeOffset Since, long? From)
+{
+    /// <summary>In place of <see cref="Since"/>: the place in the log from which on events are its.</summary>
+    public long? Start { get; init; }
+}
 
 /// <param name="Next">Where to go on; null when all has been said.</param>
 public sealed record FlowEventPage(IReadOnlyList<FlowEvent> Events, long? Next)

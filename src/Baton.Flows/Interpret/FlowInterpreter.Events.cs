@@ -11,7 +11,7 @@ internal sealed partial class FlowInterpreter
 {
     /// <summary>
     /// Gives an event to the run. All tasks that listen are offered it; one that nobody takes is kept for later tasks, up
-    /// to 1,000 of them, of which the oldest goes first.
+    /// to <see cref="FlowRun.MaxUnread"/> of them, of which the oldest goes first.
     /// </summary>
     public void Deliver(JqValue cloudEvent)
     {
@@ -24,7 +24,7 @@ internal sealed partial class FlowInterpreter
         if (!taken)
         {
             _carry.Unread.Add(new ConsumedEvent(cloudEvent));
-            if (_carry.Unread.Count > MaxUnread)
+            if (_carry.Unread.Count > _run.MaxUnread)
             {
                 _carry.Unread.RemoveAt(0);
             }
@@ -145,6 +145,9 @@ internal sealed partial class FlowInterpreter
                 state.Done = true;
             }
         }
+
+        /// <summary>It has dealt with all that it took, and takes more.</summary>
+        public bool IsHungry => !_state.Done && _state.Processed == _state.Consumed.Count;
 
         /// <returns>True if the event was taken.</returns>
         public bool Offer(JqValue cloudEvent)

@@ -19,7 +19,6 @@ namespace Baton.Flows.Interpret;
 /// </summary>
 internal sealed partial class FlowInterpreter
 {
-    private const int MaxUnread = 1_000;
     private const int MaxSteps = 2_000;
     private const int MaxPureTasks = 1_000;
 
@@ -59,6 +58,9 @@ internal sealed partial class FlowInterpreter
     public IReadOnlyList<FlowStep> Steps => _steps;
 
     public bool IsListening => _listeners.Count > 0;
+
+    /// <summary>Only events make it go on: it has dealt with all that were delivered.</summary>
+    public bool IsWaitingForEvents => IsListening && _listeners.TrueForAll(listener => listener.IsHungry);
 
     /// <summary>Whether a task waits for an answer that comes later.</summary>
     public bool IsAwaiting => _awaiting > 0;

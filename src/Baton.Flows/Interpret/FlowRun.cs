@@ -32,6 +32,9 @@ internal sealed record FlowRun
 
     public FlowLifecycle Lifecycle { get; init; }
 
+    /// <summary>Events that are kept for tasks that do not listen yet.</summary>
+    public int MaxUnread { get; init; } = 1_000;
+
     /// <summary>Depth of subflows; 0 for a run that no flow started.</summary>
     public int Depth { get; init; }
 }

@@ -46,6 +46,7 @@ internal static class EventsModule
     {
         // From a factory, so that the log is closed with the services.
         services.AddSingleton(_ => log);
+        services.AddSingleton<EventIntake>();
         services.AddHostedService<EventRetention>();
 
         services.AddSingleton<FlowListeners>();

@@ -1,7 +1,11 @@
 using System.Threading.Channels;
+using Baton.CrashTesting;
 using Baton.Flows.Durable;
 using Baton.Flows.Hosting;
 using Baton.Server.Data;
+using Baton.Server.Events.Log;
+using Baton.Server.Events.Routing;
+using Baton.Server.Hosting;
 using Baton.Server.Identity;
 using Baton.Server.Runs;
 using Baton.Server.Settings;
@@ -18,16 +22,20 @@ namespace Baton.Server.Flows;
 /// Keeps one schedule workflow running for each flow in force that has a schedule.
 ///
 /// What to do is in the records: a flow whose schedule is not current. One process at a time takes a flow (a lease of a
-/// minute), and does what may be done twice: (1) ask the schedules of earlier revisions to stop, (2) start that of the
-/// revision in force, whose workflow id has the revision in it and is never used again, (3) note that it is current,
-/// unless the flow has changed meanwhile. A crash between any two is made good by whoever looks next.
+/// minute), and does what may be done twice: (1) ask the schedules of earlier revisions to hand over, and wait for the place in the
+/// log of events where they end, which stays in their results, (2) start that of the revision in force from there, whose
+/// workflow id has the revision in it and is never used again, (3) note that it is current, unless the flow has changed
+/// meanwhile. A crash between any two is made good by whoever looks next.
 /// </summary>
 internal sealed partial class FlowScheduler(
-    IDbContextFactory<BatonDb> databases, ITemporalClient client, RunAttributes attributes, FlowHost host, BatonSettings settings, TimeProvider time, ILogger<FlowScheduler> log)
+    IDbContextFactory<BatonDb> databases, ITemporalClient client, RunAttributes attributes, FlowHost host, IEventLog events, BatonSettings settings, TimeProvider time, ILogger<FlowScheduler> log)
     : BackgroundService
 {
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    // For a hand-over, which takes a worker: without one the schedule stays as it is, and is looked at again.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private readonly Channel<bool> nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -86,34 +94,58 @@ internal sealed partial class FlowScheduler(
     {
         // Read again under the lease: it may have changed since it was listed.
         var flow = await db.Set<FlowRecord>().AsNoTracking().SingleAsync(row => row.Namespace == ns && row.Name == name, cancel);
-        var deleted = flow.DeletedAt is not null;
-        var first = Math.Max(1, flow.ScheduledRevision);
-        var stopped = time.GetUtcNow();
-        for (var revision = first; revision < flow.Revision + (deleted ? 1 : 0); revision++)
+        if (flow.DeletedAt is null ? await ReplaceAsync(db, flow, cancel) : await StopAsync(flow, cancel))
         {
-            await StopAsync(WorkflowId(ns, name, revision), cancel);
+            await Of(db, flow)
+                .Where(row => row.Revision == flow.Revision && row.DeletedAt == flow.DeletedAt)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.ScheduledRevision, flow.Revision).SetProperty(row => row.IsScheduleCurrent, true), cancel);
         }
-        if (!deleted)
-        {
-            var current = await db.Set<FlowRevision>().AsNoTracking().SingleAsync(row => row.Namespace == ns && row.Name == name && row.Number == flow.Revision, cancel);
-            if (current.HasSchedule)
-            {
-                // From when it is in force, however late the schedule itself starts; in place of another, from when that one was stopped.
-                var replaces = await db.Set<FlowRevision>()
-                    .AnyAsync(row => row.Namespace == ns && row.Name == name && row.Number >= first && row.Number < current.Number && row.HasSchedule, cancel);
-                await StartAsync(current, replaces ? stopped : current.CreatedAt, cancel);
-            }
-        }
-        await Of(db, flow)
-            .Where(row => row.Revision == flow.Revision && row.DeletedAt == flow.DeletedAt)
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.ScheduledRevision, flow.Revision).SetProperty(row => row.IsScheduleCurrent, true), cancel);
         await Of(db, flow).ExecuteUpdateAsync(set => set.SetProperty(row => row.ScheduleLease, (DateTimeOffset?)null), cancel);
     }
 
-    private async Task StartAsync(FlowRevision revision, DateTimeOffset since, CancellationToken cancel)
+    /// <returns>False if a schedule has not handed over yet.</returns>
+    private async Task<bool> ReplaceAsync(BatonDb db, FlowRecord flow, CancellationToken cancel)
+    {
+        var first = Math.Max(1, flow.ScheduledRevision);
+        var revisions = await db.Set<FlowRevision>().AsNoTracking()
+            .Where(row => row.Namespace == flow.Namespace && row.Name == flow.Name && row.Number >= first && row.Number <= flow.Revision && row.HasSchedule)
+            .OrderBy(row => row.Number).ToListAsync(cancel);
+        var current = revisions.Find(row => row.Number == flow.Revision);
+        // From when it is in force, however late the schedule itself starts; of revisions that nobody got to start, from when the first was.
+        var since = current?.CreatedAt;
+        long? from = null;
+        foreach (var earlier in Enumerable.Reverse(revisions).Where(row => row.Number < flow.Revision))
+        {
+            var (state, next) = await EndAsync(WorkflowId(flow.Namespace, flow.Name, earlier.Number), cancel);
+            if (state == Ending.UnderWay)
+            {
+                return false;
+            }
+            from = next > (from ?? 0) ? next : from;
+            since = state == Ending.NeverStarted && earlier.Number > flow.ScheduledRevision ? earlier.CreatedAt : since;
+        }
+        CrashPoint.Pass(CrashPoints.AfterHandOver);
+        if (current is not null)
+        {
+            await StartAsync(current, since!.Value, from, cancel);
+        }
+        CrashPoint.Pass(CrashPoints.AfterSchedule);
+        return true;
+    }
+
+    private async Task<bool> StopAsync(FlowRecord flow, CancellationToken cancel)
+    {
+        for (var revision = Math.Max(1, flow.ScheduledRevision); revision <= flow.Revision; revision++)
+        {
+            await StopAsync(WorkflowId(flow.Namespace, flow.Name, revision), cancel);
+        }
+        return true;
+    }
+
+    private async Task StartAsync(FlowRevision revision, DateTimeOffset since, long? from, CancellationToken cancel)
     {
         await attributes.EnsureAsync(cancel);
-        var start = new FlowScheduleStart { Definition = revision.Json, Lifecycle = settings.Flows.Lifecycle, Subscribe = host.Events.NeedsSubscriptions, Indexed = true, Since = since };
+        var start = new FlowScheduleStart { Definition = revision.Json, Lifecycle = settings.Flows.Lifecycle, Subscribe = host.Events.NeedsSubscriptions, Indexed = true, Since = since, From = from };
         try
         {
             await client.StartWorkflowAsync((FlowScheduleWorkflow schedule) => schedule.RunAsync(start), new(WorkflowId(revision.Namespace, revision.Name, revision.Number), FlowWorkflow.TaskQueue)
@@ -132,6 +164,44 @@ internal sealed partial class FlowScheduler(
         }
     }
 
+    /// <summary>Asks a schedule to hand over, and waits until it has.</summary>
+    /// <returns>How it is with it, and the place in the log where it ended; null if it listened to no events, or was cancelled or terminated.</returns>
+    private async Task<(Ending State, long? Next)> EndAsync(string id, CancellationToken cancel)
+    {
+        var handle = client.GetWorkflowHandle<FlowScheduleWorkflow, FlowHandOver>(id);
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
+        var rpc = new RpcOptions { CancellationToken = either.Token };
+        try
+        {
+            // The floor first: what is settled later is before the end as well.
+            var floor = await EventRouter.PositionAsync(events, either.Token);
+            var end = (await events.StatsAsync(either.Token)).Last + 1;
+            await handle.SignalAsync("end", [new FlowEventPlace(end, floor)], new() { Rpc = rpc });
+        }
+        catch (RpcException exception) when (exception.Code == RpcException.StatusCode.NotFound)
+        {
+            // It has ended already, or there is none.
+        }
+        try
+        {
+            return (Ending.Ended, (await handle.GetResultAsync(rpcOptions: rpc)).Next);
+        }
+        catch (RpcException exception) when (exception.Code == RpcException.StatusCode.NotFound)
+        {
+            return (Ending.NeverStarted, null);
+        }
+        catch (WorkflowFailedException)
+        {
+            return (Ending.Ended, null);
+        }
+        catch (Exception exception) when (patience.IsCancellationRequested && !cancel.IsCancellationRequested && (exception is OperationCanceledException || TemporalException.IsCanceledException(exception) || exception is RpcException))
+        {
+            LogWaits(log, id);
+            return (Ending.UnderWay, null);
+        }
+    }
+
     private async Task StopAsync(string id, CancellationToken cancel)
     {
         try
@@ -146,6 +216,11 @@ internal sealed partial class FlowScheduler(
 
     private static IQueryable<FlowRecord> Of(BatonDb db, FlowRecord flow) =>
         db.Set<FlowRecord>().Where(row => row.Namespace == flow.Namespace && row.Name == flow.Name);
+
+    private enum Ending { NeverStarted, UnderWay, Ended }
+
+    [LoggerMessage(EventIds.ScheduleWaits, LogLevel.Warning, "Schedule {Schedule} has not handed over yet: no worker is there, or it is slow; it is asked again")]
+    private static partial void LogWaits(ILogger log, string schedule);
 
     [LoggerMessage(EventIds.SchedulesFailed, LogLevel.Warning, "Schedules of flows could not be brought up to date; trying again")]
     private static partial void LogFailed(ILogger log, Exception exception);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Baton.Flows.Durable;
 using Baton.Flows.Parse;
 using Baton.Jq;
@@ -125,6 +126,35 @@ public sealed class EventRouterTests : IAsyncLifetime
             """);
         await emitting.GetResultAsync<RawValue>();
         Assert.Equal("[41]", await ResultAsync(hearing));
+    }
+
+    [Fact]
+    public async Task Each_event_is_one_revisions_while_a_flow_is_replaced_again_and_again()
+    {
+        const int Events = 40;
+        await server.Http.ApplyAsync("tests/scheduled", Scheduled);
+        for (var number = 1; number <= Events; number++)
+        {
+            if (number % 8 == 0)
+            {
+                await server.Http.ApplyAsync("tests/scheduled", Scheduled.Replace("version: 1.0.0", $"version: 1.0.{number}", StringComparison.Ordinal));
+            }
+            await PublishAsync("tick", number);
+        }
+        JsonArray runs;
+        do
+        {
+            runs = (await server.Http.ReadAsync("runs?flow=tests/scheduled&status=completed&limit=200"))["items"]!.AsArray();
+        }
+        while (runs.Count < Events);
+        // What came while a schedule handed over is one's, and whoever has it has it once.
+        var heard = new List<int>();
+        foreach (var run in (await server.Http.ReadAsync("runs?flow=tests/scheduled&limit=200"))["items"]!.AsArray())
+        {
+            heard.Add((int)(await server.Http.ReadAsync($"runs/{run!["id"]}"))["input"]![0]!["data"]!);
+        }
+        Assert.Equal(Enumerable.Range(1, Events), heard.Order());
+        Assert.True(runs.Select(run => (string?)run!["parentId"]).Distinct().Count() > 1);
     }
 
     private async Task<WorkflowHandle> StartAsync(string flow)

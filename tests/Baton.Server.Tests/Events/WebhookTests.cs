@@ -147,7 +147,7 @@ public sealed class WebhookTests : IAsyncLifetime
         {
             given[name] = value;
         }
-        var receiver = new WebhookReceiver(new SecretTexts((name, _) => Task.FromResult(name == "hook" ? secret : null)), log, TimeProvider.System);
+        var receiver = new WebhookReceiver(new SecretTexts((name, _) => Task.FromResult(name == "hook" ? secret : null)), new EventIntake(log), TimeProvider.System);
         var source = new WebhookSource { Name = "hook", Kind = kind, Secret = "secret://hook", CreatedAt = default };
         var appended = await receiver.ReceiveAsync(source, new(given, kind == WebhookKind.Hmac ? "application/x-www-form-urlencoded" : "application/json", Encoding.UTF8.GetBytes(body)), default);
         return (await log.ReadAsync(appended[0].Offset, 1, backwards: false, default))[0].Event;

@@ -37,10 +37,10 @@ internal static class EventEndpoints
         events.MapDelete("/dead-letters/{id:long}", DropAsync).RequirePermission(Permissions.EventsManage).Audited("events.drop", "dead-letter/{id}");
     }
 
-    private static async Task<EventReceipts> PublishAsync(HttpRequest request, Caller caller, IEventLog log, CancellationToken cancel)
+    private static async Task<EventReceipts> PublishAsync(HttpRequest request, Caller caller, EventIntake intake, CancellationToken cancel)
     {
-        var events = EventTracing.Receive(await CloudEventRequests.ReadAsync(request, cancel), caller.Name);
-        var appended = await log.AppendAsync(events, cancel);
+        var events = await CloudEventRequests.ReadAsync(request, cancel);
+        var appended = await intake.TakeAsync(events, caller.Name, cancel);
         return new([.. events.Zip(appended, (cloudEvent, receipt) => new EventReceipt(cloudEvent.Id, cloudEvent.Source, receipt.Offset, receipt.Duplicate))]);
     }
 
@@ -126,7 +126,7 @@ internal static class EventEndpoints
         return
         [
             .. (await log.ConsumersAsync(cancel)).Select(status => new ConsumerView(
-                status.Settings.Name, status.Settings.Pattern, status.Position, Math.Max(0, last + 1 - status.Position), status.Pending,
+                status.Settings.Name, status.Settings.Pattern, status.Position, status.LagTo(last), status.Pending,
                 dead.GetValueOrDefault(status.Settings.Name), status.Settings.AckWait.TotalSeconds, status.Settings.MaxDeliveries)),
         ];
     }

@@ -139,7 +139,11 @@ internal sealed record ConsumerSettings(string Name)
 
 /// <param name="Position">Every event before this offset is settled.</param>
 /// <param name="Pending">Events that are out, or wait for another attempt.</param>
-internal sealed record ConsumerStatus(ConsumerSettings Settings, long Position, int Pending);
+internal sealed record ConsumerStatus(ConsumerSettings Settings, long Position, int Pending)
+{
+    /// <param name="last">End of the log.</param>
+    public long LagTo(long last) => Math.Max(0, last + 1 - Position);
+}
 
 /// <param name="Id">Of the dead letter, not of its event.</param>
 internal sealed record DeadLetter(long Id, string Consumer, LoggedEvent Logged, int Attempts, string Reason, DateTimeOffset At);

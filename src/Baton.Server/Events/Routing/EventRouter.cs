@@ -1,7 +1,9 @@
+using Baton.CrashTesting;
 using Baton.Flows.Durable;
 using Baton.Flows.Hosting;
 using Baton.Jq;
 using Baton.Server.Events.Log;
+using Baton.Server.Hosting;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -29,15 +31,20 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FloorInterval = TimeSpan.FromSeconds(5);
 
+    // What a process that died had in hand is another's after the time for the acknowledgement; a run that hears twice knows.
     private static readonly ConsumerSettings Consumer = new(ConsumerName)
     {
         MaxDeliveries = 0,
-        AckWait = TimeSpan.FromMinutes(1),
+        AckWait = TimeSpan.FromSeconds(20),
         Backoff = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30)],
     };
 
     private long floor;
     private DateTimeOffset floorAt;
+
+    /// <summary>The place in the log before which every event was signalled to the runs that listen.</summary>
+    public static async Task<long> PositionAsync(IEventLog events, CancellationToken cancel) =>
+        (await events.ConsumersAsync(cancel)).FirstOrDefault(status => status.Settings.Name == ConsumerName)?.Position ?? 0;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -83,7 +90,9 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
             {
                 var value = JqValue.Parse(delivery.Logged.Event.Json.Span);
                 var runs = candidates.Where(same => FlowEventFilters.Matches(same.Filter, value)).SelectMany(same => same.Rows).GroupBy(listener => listener.RunId);
+                CrashPoint.Pass(CrashPoints.BeforeRoute);
                 await Task.WhenAll(runs.Select(run => SignalAsync(run.Key, [.. run.Select(listener => listener.Id)], delivery.Logged, cancel)));
+                CrashPoint.Pass(CrashPoints.AfterRoute);
             }
             await consumer.AckAsync(delivery, cancel);
         }
@@ -119,7 +128,7 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
     {
         if (time.GetUtcNow() - floorAt >= FloorInterval)
         {
-            floor = (await events.ConsumersAsync(cancel)).FirstOrDefault(status => status.Settings.Name == ConsumerName)?.Position ?? 0;
+            floor = await PositionAsync(events, cancel);
             floorAt = time.GetUtcNow();
         }
     }

@@ -1,8 +1,10 @@
 using System.Text;
+using Baton.CrashTesting;
 using Baton.Flows;
 using Baton.Flows.Hosting;
 using Baton.Jq;
 using Baton.Server.Events.Log;
+using Baton.Server.Hosting;
 using Baton.Server.Identity;
 
 namespace Baton.Server.Events.Routing;
@@ -11,7 +13,7 @@ namespace Baton.Server.Events.Routing;
 /// The events of flows. A run that listens is written into the index first, and then told what has come since it started: so every
 /// event is either in that answer, or finds the run in the index (see <see cref="EventRouter"/>), or both, which the run itself sees.
 /// </summary>
-internal sealed class FlowEventBus(IEventLog log, FlowListeners listeners) : IFlowEventBus
+internal sealed class FlowEventBus(EventIntake intake, IEventLog log, FlowListeners listeners) : IFlowEventBus
 {
     private const int PageEvents = 200;
     private const int PageBytes = 512 * 1024;
@@ -30,7 +32,7 @@ internal sealed class FlowEventBus(IEventLog log, FlowListeners listeners) : IFl
             }
             events.Add(cloudEvent);
         }
-        await log.AppendAsync(EventTracing.Receive(events, Caller.System("flow").Name), cancellationToken);
+        await intake.TakeAsync(events, Caller.System("flow").Name, cancellationToken);
     }
 
     public async Task<FlowEventPage> SubscribeAsync(FlowEventSubscription subscription, CancellationToken cancellationToken)
@@ -39,7 +41,8 @@ internal sealed class FlowEventBus(IEventLog log, FlowListeners listeners) : IFl
         if (from is null)
         {
             await listeners.SetAsync(subscription.RunId, subscription.Filters, cancellationToken);
-            from = await log.FindOffsetAsync(subscription.Since, cancellationToken);
+            CrashPoint.Pass(CrashPoints.AfterListen);
+            from = subscription.Start ?? await log.FindOffsetAsync(subscription.Since, cancellationToken);
         }
         var events = new List<FlowEvent>();
         for (var bytes = 0; events.Count < PageEvents && bytes < PageBytes;)

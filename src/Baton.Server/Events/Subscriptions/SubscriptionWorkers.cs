@@ -1,5 +1,7 @@
+using Baton.CrashTesting;
 using Baton.Server.Data;
 using Baton.Server.Events.Log;
+using Baton.Server.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -85,7 +87,9 @@ internal sealed partial class SubscriptionWorkers(
 
     private async Task SendAsync(EventSubscription subscription, IEventConsumer consumer, Delivery delivery, CancellationToken cancel)
     {
+        CrashPoint.Pass(CrashPoints.BeforeSend);
         var outcome = await sender.SendAsync(subscription, delivery.Logged.Event, cancel);
+        CrashPoint.Pass(CrashPoints.AfterSend);
         if (outcome.Failure is null)
         {
             await consumer.AckAsync(delivery, cancel);
@@ -106,7 +110,7 @@ internal sealed partial class SubscriptionWorkers(
     {
         Pattern = subscription.Pattern,
         Start = ConsumerStart.Latest,
-        AckWait = TimeSpan.FromMinutes(1),
+        AckWait = TimeSpan.FromSeconds(30),
         MaxDeliveries = subscription.MaxAttempts,
     };
 

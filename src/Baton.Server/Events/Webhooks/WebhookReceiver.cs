@@ -6,7 +6,7 @@ using Baton.Server.Events.Log;
 namespace Baton.Server.Events.Webhooks;
 
 /// <summary>Turns what arrives at a webhook into events, once its signature has been found right.</summary>
-internal sealed class WebhookReceiver(SecretTexts secrets, IEventLog log, TimeProvider time)
+internal sealed class WebhookReceiver(SecretTexts secrets, EventIntake intake, TimeProvider time)
 {
     /// <exception cref="BatonException">The signature is wrong, or the message is none of this kind.</exception>
     public async Task<IReadOnlyList<AppendedEvent>> ReceiveAsync(WebhookSource source, WebhookMessage message, CancellationToken cancel)
@@ -21,7 +21,7 @@ internal sealed class WebhookReceiver(SecretTexts secrets, IEventLog log, TimePr
         using var body = Parse(message.Body);
         var events = WebhookForms.Read(source.Kind, message, body?.RootElement ?? default).Select(item => Create(source, message, item)).ToList();
         return events.Count > 0
-            ? await log.AppendAsync(EventTracing.Receive(events, $"webhook:{source.Name}"), cancel)
+            ? await intake.TakeAsync(events, $"webhook:{source.Name}", cancel)
             : throw new BatonException(ErrorCodes.InvalidInput, $"the message is none of {source.Kind}", null, "send what the sender's documentation describes, or change the kind of the webhook");
     }
 
@@ -29,7 +29,7 @@ internal sealed class WebhookReceiver(SecretTexts secrets, IEventLog log, TimePr
     {
         var data = item.Data ?? message.Body;
         var traceparent = message.Header("traceparent");
-        return CloudEvent.Parse(CloudEventWriter.Write(
+        var json = CloudEventWriter.Write(
             [
                 new("id", item.Id ?? Convert.ToHexStringLower(SHA256.HashData(data))),
                 new("source", source.Source ?? (Uri.IsWellFormedUriString(item.Source, UriKind.RelativeOrAbsolute) ? item.Source : null) ?? $"/webhooks/{source.Name}"),
@@ -39,7 +39,15 @@ internal sealed class WebhookReceiver(SecretTexts secrets, IEventLog log, TimePr
                 new("traceparent", traceparent),
                 new("tracestate", traceparent is null ? null : message.Header("tracestate")),
             ],
-            item.Data is null ? message.ContentType ?? "application/octet-stream" : "application/json", data));
+            item.Data is null ? message.ContentType ?? "application/octet-stream" : "application/json", data);
+        if (json.Length > CloudEventRules.MaxBytes)
+        {
+            throw new BatonException(
+                ErrorCodes.TooLarge, "the message is too long for an event", $"it has {data.Length} bytes, and an event may have {CloudEventRules.MaxBytes} with all its attributes",
+                "have the sender leave out what is not needed");
+        }
+        return CloudEvent.TryParse(json, out var cloudEvent, out var problems)
+            ? cloudEvent : throw new BatonException(ErrorCodes.InvalidEvent, "the message makes no valid CloudEvent", string.Join("; ", problems), "correct what is named");
     }
 
     private static JsonDocument? Parse(byte[] body)

@@ -75,11 +75,13 @@ internal sealed class ConsumerWindow(ConsumerSettings settings, long position, I
 
     public void Requeue(long deadLetter, long offset, long key, int attempts = 0) => Enter(new WindowEntry(-deadLetter, offset, key) { Attempts = attempts });
 
-    /// <summary>Moves to another place; what was requeued comes along.</summary>
+    /// <summary>Moves to another place; what was requeued comes along, and what became of it and of dead letters since the last <see cref="Cut"/>.</summary>
     public ConsumerWindow MovedTo(long offset)
     {
         var moved = new ConsumerWindow(Settings, offset, []);
-        foreach (var entry in entries.Values.Where(entry => entry.Id < 0))
+        moved.changed.UnionWith(changed.Where(id => id < 0));
+        moved.dead.AddRange(dead);
+        foreach (var entry in lines.Values.SelectMany(line => line).Where(entry => entry.Id < 0))
         {
             moved.Requeue(-entry.Id, entry.Offset, entry.Key, entry.Attempts);
         }
