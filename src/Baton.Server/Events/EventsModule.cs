@@ -45,7 +45,7 @@ internal static class EventsModule
     public static void AddEvents(this IServiceCollection services, IEventLog log)
     {
         // From a factory, so that the log is closed with the services.
-        services.AddSingleton(_ => log);
+        services.AddSingleton<IEventLog>(provider => new RedactingEventLog(log, provider.GetRequiredService<Redactor>()));
         services.AddSingleton<EventIntake>();
         services.AddHostedService<EventRetention>();
 

@@ -16,6 +16,7 @@ internal sealed class PayloadCodec(Redactor redactor, Sealer? sealer) : IPayload
     private const string EncodingKey = "encoding";
     private const string Place = "payload";
 
+    private static readonly ByteString[] Json = [ByteString.CopyFromUtf8("json/plain"), ByteString.CopyFromUtf8("json/protobuf")];
     private static readonly ByteString EncodingValue = ByteString.CopyFromUtf8(Encoding);
 
     public Task<IReadOnlyCollection<Payload>> EncodeAsync(IReadOnlyCollection<Payload> payloads) =>
@@ -26,13 +27,22 @@ internal sealed class PayloadCodec(Redactor redactor, Sealer? sealer) : IPayload
 
     private Payload Encode(Payload payload)
     {
-        var content = payload.Data.ToByteArray();
-        var cleaned = redactor.Redact(content);
-        if (!ReferenceEquals(content, cleaned))
+        if (Clean(payload) is { } cleaned)
         {
             payload = new(payload) { Data = ByteString.CopyFrom(cleaned) };
         }
         return sealer is null ? payload : new() { Metadata = { [EncodingKey] = EncodingValue }, Data = ByteString.CopyFrom(sealer.Seal(payload.ToByteArray(), Place)) };
+    }
+
+    /// <returns>Null where there is nothing to take out.</returns>
+    private byte[]? Clean(Payload payload)
+    {
+        if (payload.Metadata.TryGetValue(EncodingKey, out var encoding) && Json.Contains(encoding))
+        {
+            return redactor.Clean(payload.Data.Memory);
+        }
+        var content = payload.Data.ToByteArray();
+        return redactor.Redact(content) is var cleaned && ReferenceEquals(content, cleaned) ? null : cleaned;
     }
 
     // What was written before the setting was made, or by a worker without it, is read as it is.

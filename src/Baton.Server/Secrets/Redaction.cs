@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
@@ -55,23 +56,50 @@ internal sealed class RedactingLoggers(ILoggerFactory inner, Redactor redactor) 
 /// <summary>Cleans spans before they are stored or sent.</summary>
 internal sealed class RedactingSpans(Redactor redactor) : BaseProcessor<Activity>
 {
+    private static readonly FieldInfo? Events = typeof(Activity).GetField("_events", BindingFlags.Instance | BindingFlags.NonPublic);
+
     public override void OnEnd(Activity data)
     {
-        foreach (var tag in data.TagObjects.Where(tag => redactor.Finds(tag.Value as string)).ToList())
+        foreach (var tag in data.TagObjects.Where(Finds).ToList())
         {
-            data.SetTag(tag.Key, redactor.Redact((string)tag.Value!));
+            data.SetTag(tag.Key, Clean(tag).Value);
         }
         data.DisplayName = redactor.Redact(data.DisplayName);
         if (redactor.Finds(data.StatusDescription))
         {
             data.SetStatus(data.Status, redactor.Redact(data.StatusDescription));
         }
-        if (data.Events.Any(happened => happened.Tags.Any(tag => redactor.Finds(tag.Value as string))))
+        if (data.Events.Any(happened => redactor.Finds(happened.Name) || happened.Tags.Any(Finds)))
         {
-            // Events of a span cannot be changed: the span says so instead of telling the secret.
-            data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            Rewrite(data);
         }
     }
+
+    /// <summary>Events of a span can only be added; so all are taken away first, for which there is no public way.</summary>
+    private void Rewrite(Activity span)
+    {
+        var events = span.Events.ToList();
+        if (Events is null)
+        {
+            // Of a runtime that keeps them elsewhere: rather no span than a secret.
+            span.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            return;
+        }
+        Events.SetValue(span, null);
+        foreach (var happened in events)
+        {
+            span.AddEvent(new(redactor.Redact(happened.Name), happened.Timestamp, [.. happened.Tags.Select(Clean)]));
+        }
+    }
+
+    private bool Finds(KeyValuePair<string, object?> tag) => tag.Value is string[] texts ? texts.Any(redactor.Finds) : redactor.Finds(tag.Value as string);
+
+    private KeyValuePair<string, object?> Clean(KeyValuePair<string, object?> tag) => new(tag.Key, tag.Value switch
+    {
+        string text => redactor.Redact(text),
+        string[] texts => texts.Select(redactor.Redact).ToArray(),
+        _ => tag.Value,
+    });
 }
 
 /// <summary>Cleans every text of the API's answers.</summary>

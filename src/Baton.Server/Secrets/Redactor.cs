@@ -39,6 +39,9 @@ internal sealed class Redactor
         }
     }
 
+    /// <summary>No secret is known: nothing is ever found.</summary>
+    public bool IsEmpty => forms is null;
+
     public bool Finds([NotNullWhen(true)] string? text) => text is not null && forms is { } all && text.AsSpan().ContainsAny(all.Search);
 
     [return: NotNullIfNotNull(nameof(text))]

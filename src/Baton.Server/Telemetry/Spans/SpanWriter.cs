@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
 using Baton.Flows.Telemetry;
+using Baton.Server.Secrets;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
@@ -28,6 +29,7 @@ internal sealed partial class SpanWriter : BaseProcessor<Activity>, IHostedServi
     private static readonly Counter<long> Dropped = ServerTelemetry.Meter.CreateCounter<long>("baton.spans.dropped", "{span}", "Spans that came faster than they could be written.");
 
     private readonly SpanStore store;
+    private readonly Redactor redactor;
     private readonly TimeProvider time;
     private readonly ILogger<SpanWriter> log;
     private readonly CancellationTokenSource stop = new();
@@ -37,8 +39,9 @@ internal sealed partial class SpanWriter : BaseProcessor<Activity>, IHostedServi
     private Task running = Task.CompletedTask;
     private long dropped;
 
-    public SpanWriter(SpanStore store, TimeProvider time, ILogger<SpanWriter> log)
+    public SpanWriter(SpanStore store, Redactor redactor, TimeProvider time, ILogger<SpanWriter> log)
     {
+        this.redactor = redactor;
         this.store = store;
         this.time = time;
         this.log = log;
@@ -159,7 +162,7 @@ internal sealed partial class SpanWriter : BaseProcessor<Activity>, IHostedServi
         var batch = new Dictionary<(string, string), StoredSpan>();
         while (batch.Count < MaxBatch && ended.Reader.TryRead(out var item))
         {
-            Put(item as StoredSpan ?? Read((Activity)item, isOpen: false));
+            Put(item is StoredSpan foreign ? Clean(foreign) : Read((Activity)item, isOpen: false));
         }
         var before = time.GetUtcNow().UtcDateTime - OpenAfter;
         foreach (var (activity, written) in open)
@@ -171,7 +174,7 @@ internal sealed partial class SpanWriter : BaseProcessor<Activity>, IHostedServi
             }
             else if (!written && activity.StartTimeUtc < before && activity.Recorded && open.TryUpdate(activity, true, false))
             {
-                Put(Read(activity, isOpen: true));
+                Put(Clean(Read(activity, isOpen: true)));
             }
         }
         return batch.Values;
@@ -185,6 +188,16 @@ internal sealed partial class SpanWriter : BaseProcessor<Activity>, IHostedServi
             }
         }
     }
+
+    /// <summary>Spans of this process were cleaned at their end; those that go on, and those of other services, were not.</summary>
+    private StoredSpan Clean(StoredSpan span) => redactor.IsEmpty ? span : span with
+    {
+        Name = redactor.Redact(span.Name),
+        StatusText = redactor.Redact(span.StatusText),
+        Run = redactor.Redact(span.Run),
+        Attributes = redactor.Clean(span.Attributes),
+        Events = redactor.Clean(span.Events),
+    };
 
     private static StoredSpan Read(Activity activity, bool isOpen)
     {
