@@ -52,3 +52,9 @@ internal sealed record FlowProblem(string Code, string Severity, int Line, int C
 
 /// <summary>What `validate` answers.</summary>
 internal sealed record FlowReport(bool Valid, string? Namespace, string? Name, string? Version, IReadOnlyList<FlowProblem> Problems);
+
+internal static class FlowNames
+{
+    /// <summary>NAMESPACE/NAME of NAMESPACE/NAME:VERSION.</summary>
+    public static string WithoutVersion(string flow) => flow.LastIndexOf(':') is > 0 and var colon ? flow[..colon] : flow;
+}

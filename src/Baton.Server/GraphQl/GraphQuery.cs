@@ -39,15 +39,16 @@ internal sealed class GraphQuery
     public static async Task<TaskPage> Tasks(IResolveFieldContext context, [FromServices] TaskStore store, TaskState? status, string? run, bool? mine, int? skip, int? limit)
     {
         var caller = context.Demand(Permissions.TasksRead);
-        var page = new TaskQuery(Math.Max(0, skip ?? 0), Paging.Limit(limit, UsualPage, MostRuns)) { State = status, Run = run, For = mine == true ? TaskActor.Of(caller) : null };
+        var page = new TaskQuery(Math.Max(0, skip ?? 0), Paging.Limit(limit, UsualPage, MostRuns)) { State = status, Run = run, Allowed = caller.FlowsFor(Permissions.TasksRead), For = mine == true ? TaskActor.Of(caller) : null };
         var (items, total) = await store.ListAsync(page, context.CancellationToken);
         return new([.. items.Select(TaskView.From)], total, page.Skip, page.Limit);
     }
 
     public static async Task<TaskView> Task(IResolveFieldContext context, [FromServices] TaskStore store, Guid id)
     {
-        context.Demand(Permissions.TasksRead);
-        return TaskView.From(await store.GetAsync(id, context.CancellationToken));
+        var task = await store.GetAsync(id, context.CancellationToken);
+        context.Demand(Permissions.TasksRead).Demand(Permissions.TasksRead, task);
+        return TaskView.From(task);
     }
 }
 

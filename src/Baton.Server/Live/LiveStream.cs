@@ -22,13 +22,13 @@ internal static class LiveStream
     public static List<(string Topic, ILiveReader Reader)> Open(string? topics, string? position, IReadOnlyList<ILiveTopic> known, Caller caller)
     {
         var wanted = topics?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct().ToList()
-            ?? [.. known.Where(topic => caller.MaySomewhere(topic.Permission)).Select(topic => topic.Name)];
+            ?? [.. known.Where(topic => topic.IsFor(caller)).Select(topic => topic.Name)];
         var positions = (position ?? "").Split(';').Select(part => part.Split('=', 2)).Where(part => part.Length == 2).DistinctBy(part => part[0]).ToDictionary(part => part[0], part => part[1]);
         return [.. wanted.Select(name =>
         {
             var topic = known.FirstOrDefault(one => one.Name == name)
                 ?? throw new BatonException(ErrorCodes.InvalidInput, $"there is no topic '{name}'", null, $"choose of {string.Join(", ", known.Select(one => one.Name))}");
-            return caller.MaySomewhere(topic.Permission)
+            return topic.IsFor(caller)
                 ? (name, topic.Open(positions.GetValueOrDefault(name), caller))
                 : throw new BatonException(ErrorCodes.Forbidden, $"{caller.Name} may not listen to {name}", $"it takes {topic.Permission}", "leave the topic out, or ask an administrator for the role");
         })];

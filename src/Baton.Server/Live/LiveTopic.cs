@@ -15,8 +15,13 @@ internal interface ILiveTopic
 {
     string Name { get; }
 
-    /// <summary>What a caller must be allowed, at least on one flow.</summary>
+    /// <summary>What a caller must be allowed.</summary>
     string Permission { get; }
+
+    /// <summary>A grant on one flow is enough: the reader tells only what is of the flows that the caller may see.</summary>
+    bool IsByFlow { get; }
+
+    bool IsFor(Caller caller) => IsByFlow ? caller.MaySomewhere(Permission) : caller.May(Permission);
 
     /// <param name="position">Where an earlier reader was; null for now.</param>
     ILiveReader Open(string? position, Caller caller);

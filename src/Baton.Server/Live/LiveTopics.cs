@@ -18,6 +18,8 @@ internal sealed class RunsTopic(RunReader runs, TimeProvider time) : ILiveTopic
 
     public string Permission => Permissions.RunsRead;
 
+    public bool IsByFlow => true;
+
     public ILiveReader Open(string? position, Caller caller) => new Reader(runs, new(position, time.GetUtcNow()), caller.FlowsFor(Permission));
 
     private sealed class Reader(RunReader runs, LiveWindow window, IReadOnlyList<string>? allowed) : ILiveReader
@@ -60,9 +62,11 @@ internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvi
 
     public string Permission => Permissions.TasksRead;
 
-    public ILiveReader Open(string? position, Caller caller) => new Reader(databases, new(position, time.GetUtcNow()));
+    public bool IsByFlow => true;
 
-    private sealed class Reader(IDbContextFactory<BatonDb> databases, LiveWindow window) : ILiveReader
+    public ILiveReader Open(string? position, Caller caller) => new Reader(databases, new(position, time.GetUtcNow()), caller.FlowsFor(Permission));
+
+    private sealed class Reader(IDbContextFactory<BatonDb> databases, LiveWindow window, IReadOnlyList<string>? allowed) : ILiveReader
     {
         public string Position => window.Position;
 
@@ -70,7 +74,13 @@ internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvi
         {
             await using var db = await databases.CreateDbContextAsync(cancel);
             var from = window.From;
-            var entries = await db.Set<TaskEntry>().AsNoTracking().Where(entry => entry.At >= from).OrderBy(entry => entry.At).Take(Page).ToListAsync(cancel);
+            var told = db.Set<TaskEntry>().AsNoTracking().Where(entry => entry.At >= from);
+            if (allowed is not null)
+            {
+                var tasks = TaskQuery.OfFlows(db.Set<HumanTask>(), allowed);
+                told = told.Where(entry => tasks.Any(task => task.Id == entry.TaskId));
+            }
+            var entries = await told.OrderBy(entry => entry.At).Take(Page).ToListAsync(cancel);
             var items = entries.Where(entry => window.Take($"{entry.Id}", entry.At))
                 .Select(entry => new LiveItem("tasks", entry.Kind, entry.At, new { entry.TaskId, entry.By, entry.Text }))
                 .ToList();
@@ -88,6 +98,8 @@ internal sealed class EventsTopic(IEventLog log) : ILiveTopic
     public string Name => "events";
 
     public string Permission => Permissions.EventsRead;
+
+    public bool IsByFlow => false;
 
     public ILiveReader Open(string? position, Caller caller) => new Reader(log, long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var offset) ? offset : null);
 

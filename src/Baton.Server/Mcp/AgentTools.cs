@@ -65,7 +65,7 @@ internal sealed class AgentTools(IHttpContextAccessor http, FlowStore flows, Run
     public Task<IReadOnlyList<TaskView>> ListTasksAsync() => DoAsync<IReadOnlyList<TaskView>>(async () =>
     {
         Demand(Permissions.TasksRead);
-        var (items, _) = await tasks.ListAsync(new(0, Page) { State = TaskState.Open, For = TaskActor.Of(Caller) }, Http.RequestAborted);
+        var (items, _) = await tasks.ListAsync(new(0, Page) { State = TaskState.Open, Allowed = Caller.FlowsFor(Permissions.TasksRead), For = TaskActor.Of(Caller) }, Http.RequestAborted);
         return [.. items.Select(TaskView.From)];
     });
 
@@ -83,7 +83,14 @@ internal sealed class AgentTools(IHttpContextAccessor http, FlowStore flows, Run
                 _ => throw new BatonException(ErrorCodes.InvalidInput, $"there is no decision '{decision}'", null, "approve, reject or complete"),
             };
             var value = data is { ValueKind: not JsonValueKind.Undefined } given ? JqValue.From(given) : JqValue.Null;
-            var task = await tasks.ChangeAsync(id, step => step.Decide(TaskActor.Of(Caller), vote, comment, value), Http.RequestAborted);
+            var task = await tasks.ChangeAsync(
+                id,
+                step =>
+                {
+                    Caller.Demand(Permissions.TasksDecide, step.Task);
+                    step.Decide(TaskActor.Of(Caller), vote, comment, value);
+                },
+                Http.RequestAborted);
             await audit.WriteAsync(new(Caller, $"task.{decision}", $"task/{id}") { Run = task.Run, Detail = "by an agent" });
             return TaskView.From(task);
         });

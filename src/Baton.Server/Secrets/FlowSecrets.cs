@@ -1,5 +1,6 @@
 using Baton.Flows.Hosting;
 using Baton.Jq;
+using Baton.Server.Flows;
 
 namespace Baton.Server.Secrets;
 
@@ -15,7 +16,7 @@ internal sealed class FlowSecrets(SecretStore store) : IFlowSecrets
         {
             return null;
         }
-        var value = await store.FindAsync(name.StartsWith(Scheme, StringComparison.Ordinal) ? name[Scheme.Length..] : name, NameOf(flow), cancellationToken);
+        var value = await store.FindAsync(name.StartsWith(Scheme, StringComparison.Ordinal) ? name[Scheme.Length..] : name, FlowNames.WithoutVersion(flow), cancellationToken);
         if (value is null)
         {
             return null;
@@ -24,7 +25,4 @@ internal sealed class FlowSecrets(SecretStore store) : IFlowSecrets
             ? JqValue.FromObject(members.Select(member => KeyValuePair.Create(member.Key, JqValue.From(member.Value))))
             : JqValue.From(value);
     }
-
-    /// <summary>`NAMESPACE/NAME:VERSION` without its version.</summary>
-    private static string NameOf(string flow) => flow.LastIndexOf(':') is > 0 and var colon ? flow[..colon] : flow;
 }

@@ -1,5 +1,6 @@
 using Baton.Jq;
 using Baton.Server.Data;
+using Baton.Server.Flows;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
@@ -57,6 +58,9 @@ internal sealed class HumanTask
     public string? Flow { get; init; }
 
     public string? FlowTask { get; init; }
+
+    /// <summary>NAMESPACE/NAME.</summary>
+    public string? FlowName => Flow is null ? null : FlowNames.WithoutVersion(Flow);
 
     /// <summary>Approvals that are needed...</summary>
     public int Quorum { get; init; } = 1;

@@ -22,8 +22,8 @@ internal static class TaskEndpoints
     public static void MapTasks(this IEndpointRouteBuilder api)
     {
         var tasks = api.MapGroup("/tasks").WithTags("Tasks");
-        tasks.MapGet("", ListAsync).RequirePermission(Permissions.TasksRead).WithName("listTasks");
-        tasks.MapGet("/{id:guid}", ShowAsync).RequirePermission(Permissions.TasksRead).WithName("getTask");
+        tasks.MapGet("", ListAsync).RequirePermission(Permissions.TasksRead, onFlow: true).WithName("listTasks");
+        tasks.MapGet("/{id:guid}", ShowAsync).RequirePermission(Permissions.TasksRead, onFlow: true).WithName("getTask");
         tasks.MapPost("", CreateAsync).RequirePermission(Permissions.TasksCreate).Audited("task.create", "task").WithName("createTask");
         Change("approve", (step, actor, body) => step.Decide(actor, TaskVote.Approve, Comment(body.Comment), body.Value));
         Change("reject", (step, actor, body) => step.Decide(actor, TaskVote.Reject, Comment(body.Comment), body.Value));
@@ -31,20 +31,21 @@ internal static class TaskEndpoints
         Change("claim", (step, actor, _) => step.Claim(actor));
         Change("release", (step, actor, _) => step.Release(actor));
         tasks.MapPost("/{id:guid}/delegate", (Guid id, TaskDelegationBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
-            ChangeAsync(store, id, step => step.Delegate(TaskActor.Of(caller), Required(body.To, "to"), Comment(body.Comment)), cancel))
-            .RequirePermission(Permissions.TasksDecide).Audited("task.delegate", Target).WithName("delegateTask");
+            ChangeAsync(store, caller, Permissions.TasksDecide, id, step => step.Delegate(TaskActor.Of(caller), Required(body.To, "to"), Comment(body.Comment)), cancel))
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.delegate", Target).WithName("delegateTask");
         tasks.MapPost("/{id:guid}/comment", (Guid id, TaskCommentBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
-            ChangeAsync(store, id, step => step.Comment(TaskActor.Of(caller), Required(Comment(body.Comment), "comment")), cancel))
-            .RequirePermission(Permissions.TasksDecide).Audited("task.comment", Target).WithName("commentTask");
+            ChangeAsync(store, caller, Permissions.TasksDecide, id, step => step.Comment(TaskActor.Of(caller), Required(Comment(body.Comment), "comment")), cancel))
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.comment", Target).WithName("commentTask");
         tasks.MapPost("/{id:guid}/cancel", (Guid id, TaskCommentBody? body, Caller caller, TaskStore store, CancellationToken cancel) =>
-            ChangeAsync(store, id, step => step.Cancel(TaskActor.Normal(caller.Name), Comment(body?.Comment)), cancel))
-            .RequirePermission(Permissions.TasksAdmin).Audited("task.cancel", Target).WithName("cancelTask");
-        tasks.MapPost("/{id:guid}/link", LinkAsync).RequirePermission(Permissions.TasksAdmin).Audited("task.link", Target).WithName("linkTask");
+            ChangeAsync(store, caller, Permissions.TasksAdmin, id, step => step.Cancel(TaskActor.Normal(caller.Name), Comment(body?.Comment)), cancel))
+            .RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.cancel", Target).WithName("cancelTask");
+        tasks.MapPost("/{id:guid}/link", LinkAsync).RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.link", Target).WithName("linkTask");
 
         void Change(string verb, Action<TaskStep, TaskActor, TaskDecisionBody> change) => tasks.MapPost(
             $"/{{id:guid}}/{verb}",
-            (Guid id, TaskDecisionBody? body, Caller caller, TaskStore store, CancellationToken cancel) => ChangeAsync(store, id, step => change(step, TaskActor.Of(caller), body ?? new(null, null)), cancel))
-            .RequirePermission(Permissions.TasksDecide).Audited($"task.{verb}", Target).WithName($"{verb}Task");
+            (Guid id, TaskDecisionBody? body, Caller caller, TaskStore store, CancellationToken cancel) =>
+                ChangeAsync(store, caller, Permissions.TasksDecide, id, step => change(step, TaskActor.Of(caller), body ?? new(null, null)), cancel))
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited($"task.{verb}", Target).WithName($"{verb}Task");
     }
 
     /// <summary>Open to whoever has a link: it is the right itself.</summary>
@@ -82,13 +83,14 @@ internal static class TaskEndpoints
         TaskState? state = status is null ? mine ? TaskState.Open : null
             : Enum.TryParse<TaskState>(status, ignoreCase: true, out var known) && char.IsAsciiLetter(status[0]) ? known
             : throw new BatonException(ErrorCodes.InvalidInput, $"there is no status '{status}'", null, "give open, completed, expired or cancelled");
-        var (items, total) = await store.ListAsync(new(skip, limit) { State = state, Assignee = assignee, Run = run, For = mine ? TaskActor.Of(caller) : null }, cancel);
+        var (items, total) = await store.ListAsync(new(skip, limit) { State = state, Assignee = assignee, Run = run, Allowed = caller.FlowsFor(Permissions.TasksRead), For = mine ? TaskActor.Of(caller) : null }, cancel);
         return new([.. items.Select(TaskView.From)], total, skip, limit);
     }
 
-    private static async Task<TaskDetail> ShowAsync(Guid id, TaskStore store, CancellationToken cancel)
+    private static async Task<TaskDetail> ShowAsync(Guid id, Caller caller, TaskStore store, CancellationToken cancel)
     {
         var task = await store.GetAsync(id, cancel);
+        caller.Demand(Permissions.TasksRead, task);
         return new(TaskView.From(task), [.. (await store.HistoryAsync(id, cancel)).Select(entry => new TaskEntryView(entry.At, entry.By, entry.Kind, entry.Text))]);
     }
 
@@ -117,7 +119,15 @@ internal static class TaskEndpoints
         return new(new Uri(settings.Http.PublicUrl ?? new Uri($"{request.Scheme}://{request.Host}"), TaskLinks.Path + token).ToString(), expires);
     }
 
-    private static async Task<TaskView> ChangeAsync(TaskStore store, Guid id, Action<TaskStep> change, CancellationToken cancel) => TaskView.From(await store.ChangeAsync(id, change, cancel));
+    private static async Task<TaskView> ChangeAsync(TaskStore store, Caller caller, string permission, Guid id, Action<TaskStep> change, CancellationToken cancel) =>
+        TaskView.From(await store.ChangeAsync(
+            id,
+            step =>
+            {
+                caller.Demand(permission, step.Task);
+                change(step);
+            },
+            cancel));
 
     private static string Required(string? text, string name) => !string.IsNullOrWhiteSpace(text) ? text : throw new BatonException(ErrorCodes.InvalidInput, $"{name} is missing", null, $"give {name}");
 

@@ -39,6 +39,7 @@ internal sealed class TaskLinks(IDbContextFactory<BatonDb> databases, TaskStore 
             id,
             step =>
             {
+                by.Demand(Permissions.TasksAdmin, step.Task);
                 if (!step.Task.Form.IsNull || step.Task.Kind == TaskKind.Task)
                 {
                     throw new BatonException(ErrorCodes.Refused, $"task {id} cannot be decided by a link", "something is to be filled in", "send the person to the task itself");

@@ -2,6 +2,7 @@ using System.Globalization;
 using Baton.Flows.Schemas;
 using Baton.Jq;
 using Baton.Server.Errors;
+using Baton.Server.Secrets;
 
 namespace Baton.Server.Tasks;
 
@@ -15,7 +16,10 @@ namespace Baton.Server.Tasks;
 /// <item>Closing writes one answer to the run, if a run asks.</item>
 /// </list>
 /// </summary>
-internal sealed class TaskStep(HumanTask task, DateTimeOffset now)
+/// <param name="task">As it was read.</param>
+/// <param name="now">When the change is made.</param>
+/// <param name="redactor">Cleans what people write; null where there is no secret to know.</param>
+internal sealed class TaskStep(HumanTask task, DateTimeOffset now, Redactor? redactor = null)
 {
     public HumanTask Task => task;
 
@@ -59,7 +63,7 @@ internal sealed class TaskStep(HumanTask task, DateTimeOffset now)
             throw new BatonException(ErrorCodes.TaskClaimed, $"task {task.Id} is {assignee}'s", "it is claimed or was given to one person", $"ask {assignee} to release it");
         }
         DemandForm(vote, data);
-        task.Decisions.Add(new() { TaskId = task.Id, By = actor.Name, Vote = vote, IsVeto = veto, At = now, Comment = comment, Data = data });
+        task.Decisions.Add(new() { TaskId = task.Id, By = actor.Name, Vote = vote, IsVeto = veto, At = now, Comment = Clean(comment), Data = redactor?.Clean(data) ?? data });
         Note(vote.ToString().ToLowerInvariant(), actor.Name, comment);
         var outcome = vote == TaskVote.Complete
             ? "completed"
@@ -225,7 +229,9 @@ internal sealed class TaskStep(HumanTask task, DateTimeOffset now)
 
     private void Schedule() => task.NextTimerAt = task.State == TaskState.Open && task.Timers is [var first, ..] ? first.At : null;
 
-    private void Note(string kind, string? by, string? text) => Entries.Add(new() { TaskId = task.Id, At = now, By = by, Kind = kind, Text = text });
+    private void Note(string kind, string? by, string? text) => Entries.Add(new() { TaskId = task.Id, At = now, By = by, Kind = kind, Text = Clean(text) });
+
+    private string? Clean(string? text) => redactor is null ? text : redactor.Redact(text);
 
     private void Tell(string what)
     {
@@ -253,7 +259,7 @@ internal sealed class TaskStep(HumanTask task, DateTimeOffset now)
         {
             throw new BatonException(ErrorCodes.NotCandidate, $"{actor.Name} may not decide task {task.Id}", $"{substitute.Name} decides in {actor.Name}'s place", $"ask {substitute.Name}");
         }
-        var rights = task.Candidates.FindAll(candidate => candidate.IsRole ? actor.HasRole(candidate.Name) : candidate.Name == actor.Name);
+        var rights = task.Candidates.FindAll(candidate => candidate.IsRole ? actor.HasRole(candidate.Name, task) : candidate.Name == actor.Name);
         if (rights.Count == 0 && task.Assignee != actor.Name)
         {
             throw new BatonException(
@@ -261,7 +267,7 @@ internal sealed class TaskStep(HumanTask task, DateTimeOffset now)
                 "ask one of them, or to delegate it to you");
         }
         // An administrator's having every role is no veto of each.
-        return task.AnyVeto || rights.Exists(candidate => candidate.HasVeto && (!candidate.IsRole || actor.Roles.Contains(candidate.Name)));
+        return task.AnyVeto || rights.Exists(candidate => candidate.HasVeto && (!candidate.IsRole || actor.Holds(candidate.Name, task)));
     }
 
     private bool IsRequester(string name) => task.Requester is { } requester && TaskActor.Normal(requester) == name;

@@ -3,6 +3,7 @@ using Baton.CrashTesting;
 using Baton.Server.Data;
 using Baton.Server.Errors;
 using Baton.Server.Hosting;
+using Baton.Server.Secrets;
 using Microsoft.EntityFrameworkCore;
 
 namespace Baton.Server.Tasks;
@@ -13,7 +14,7 @@ namespace Baton.Server.Tasks;
 /// finds another <see cref="HumanTask.Version"/>, and the change is made again on what is there now. So two approvers at once,
 /// or two replicas at the same timer, are one after the other, on either database.
 /// </summary>
-internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvider time, TaskPulse pulse)
+internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvider time, TaskPulse pulse, Redactor redactor)
 {
     /// <summary>Each round at least one of those who compete succeeds.</summary>
     private const int MaxRounds = 200;
@@ -25,7 +26,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
         {
             return known;
         }
-        var step = new TaskStep(TaskRequest.Read(kind, arguments, origin, time.GetUtcNow()), time.GetUtcNow());
+        var step = new TaskStep(TaskRequest.Read(kind, redactor.Clean(arguments), origin, time.GetUtcNow()), time.GetUtcNow());
         step.Task.TraceParent = Activity.Current?.Id;
         step.Create(origin.Requester);
         step.Messages.ForEach(message => message.TraceParent = step.Task.TraceParent);
@@ -66,7 +67,7 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
             {
                 await also(db, cancel);
             }
-            var step = new TaskStep(task, time.GetUtcNow());
+            var step = new TaskStep(task, time.GetUtcNow(), redactor);
             var wasOpen = task.State == TaskState.Open;
             change(step);
             if (!step.HasChanged)
@@ -128,6 +129,21 @@ internal sealed class TaskStore(IDbContextFactory<BatonDb> databases, TimeProvid
         return await db.Set<HumanTask>().Where(task => task.NextTimerAt <= now).OrderBy(task => task.NextTimerAt).Take(count).Select(task => task.Id).ToListAsync(cancel);
     }
 
+    /// <summary>Runs that open tasks are of, in their order.</summary>
+    /// <param name="after">Only those after this one.</param>
+    public async Task<IReadOnlyList<string>> AskingRunsAsync(string after, int count, CancellationToken cancel)
+    {
+        await using var db = await databases.CreateDbContextAsync(cancel);
+        return await db.Set<HumanTask>().Where(task => task.State == TaskState.Open && task.Run != null && string.Compare(task.Run, after) > 0)
+            .Select(task => task.Run!).Distinct().OrderBy(run => run).Take(count).ToListAsync(cancel);
+    }
+
+    public async Task<IReadOnlyList<Guid>> OpenOfAsync(string run, CancellationToken cancel)
+    {
+        await using var db = await databases.CreateDbContextAsync(cancel);
+        return await db.Set<HumanTask>().Where(task => task.State == TaskState.Open && task.Run == run).Select(task => task.Id).ToListAsync(cancel);
+    }
+
     private async Task<HumanTask?> FindAsync(string callKey, CancellationToken cancel)
     {
         await using var db = await databases.CreateDbContextAsync(cancel);
@@ -156,6 +172,9 @@ internal sealed record TaskQuery(int Skip, int Limit)
 
     public string? Run { get; init; }
 
+    /// <summary>Flows, as grants name them, whose tasks may be seen; null for all tasks.</summary>
+    public IReadOnlyList<string>? Allowed { get; init; }
+
     /// <summary>Only what this one may decide, and has not.</summary>
     public TaskActor? For { get; init; }
 
@@ -174,14 +193,32 @@ internal sealed record TaskQuery(int Skip, int Limit)
         {
             tasks = tasks.Where(task => task.Run == run);
         }
+        if (Allowed is { } allowed)
+        {
+            tasks = OfFlows(tasks, allowed);
+        }
         return For is { } actor ? Mine(tasks, actor) : tasks;
     }
+
+    /// <param name="flows">As grants name them.</param>
+    public static IQueryable<HumanTask> OfFlows(IQueryable<HumanTask> tasks, IEnumerable<string> flows)
+    {
+        var prefixes = flows.Select(Prefix).ToList();
+        return tasks.Where(task => prefixes.Any(prefix => task.Flow!.StartsWith(prefix)));
+    }
+
+    // A task names its flow with the version.
+    private static string Prefix(string flow) => flow.EndsWith("/*", StringComparison.Ordinal) ? flow[..^1] : flow + ":";
 
     private static IQueryable<HumanTask> Mine(IQueryable<HumanTask> tasks, TaskActor actor)
     {
         var (name, roles, all) = (actor.Name, actor.Roles.ToList(), actor.IsAdministrator);
+        var administered = actor.Grants.Where(grant => grant.Role == Identity.Roles.Admin).Select(grant => Prefix(grant.Flow)).ToList();
+        var granted = actor.Grants.Select(grant => $"{grant.Role} {Prefix(grant.Flow)}").ToList();
         return tasks.Where(task =>
-            (task.Assignee == name || (task.Assignee == null && task.Candidates.Any(candidate => candidate.IsRole ? all || roles.Contains(candidate.Name) : candidate.Name == name)))
+            (task.Assignee == name || (task.Assignee == null && task.Candidates.Any(candidate => candidate.IsRole
+                ? all || roles.Contains(candidate.Name) || administered.Any(prefix => task.Flow!.StartsWith(prefix)) || granted.Any(grant => (candidate.Name + " " + task.Flow).StartsWith(grant))
+                : candidate.Name == name)))
             && !(task.FourEyes && task.Requester != null && task.Requester.ToLower() == name)
             && !task.Candidates.Any(candidate => candidate.InPlaceOf == name)
             && !task.Decisions.Any(decision => decision.By == name));

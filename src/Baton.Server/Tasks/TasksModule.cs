@@ -18,6 +18,7 @@ internal static class TasksModule
         services.AddSingleton<IRetainedKind, TaskRetention>();
         services.AddHostedService<TaskMessenger>();
         services.AddHostedService<TaskClock>();
+        services.AddHostedService<TaskOrphans>();
         services.AddHostedService<TaskWorker>();
     }
 }

@@ -1,6 +1,11 @@
 using System.Net;
+using System.Net.ServerSentEvents;
 using System.Text.Json.Nodes;
 using Baton.Server.Errors;
+using Baton.Server.Tasks;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Temporalio.Client;
 
 namespace Baton.Server.Tests.Tasks;
 
@@ -56,6 +61,62 @@ public sealed class FlowTaskTests
 
         var ended = await server.Http.WaitRunAsync($"{run["id"]}", "completed");
         Assert.Equal("""{"outcome":"rejected","by":["cy"]}""", ended["output"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task The_task_of_a_run_that_was_terminated_from_outside_is_closed()
+    {
+        await using var server = await StartAsync();
+        var run = await server.Http.PostAsync("flows/shop/release/runs", """{"input":{"version":"2.3"}}""");
+        var task = await TaskAsync(server);
+        var orphans = server.Server.Services.GetServices<IHostedService>().OfType<TaskOrphans>().Single();
+        await orphans.SweepAsync(default);
+        Assert.Equal("open", (string?)(await TaskAsync(server))["status"]);
+
+        await server.Server.Services.GetRequiredService<ITemporalClient>().GetWorkflowHandle($"{run["id"]}").TerminateAsync("no more");
+        await orphans.SweepAsync(default);
+
+        var closed = await server.Http.ReadAsync($"tasks/{task["id"]}");
+        Assert.Equal("cancelled", (string?)closed["task"]!["status"]);
+        Assert.Equal("the run was terminated", (string?)closed["history"]!.AsArray()[^1]!["text"]);
+        Assert.Equal(0, await orphans.SweepAsync(default));
+    }
+
+    [Fact]
+    public async Task A_grant_on_a_flow_counts_for_the_tasks_of_that_flow_alone()
+    {
+        await using var server = await StartAsync();
+        await server.Http.ApplyAsync("shop/return", Flow.Replace("name: release", "name: return", StringComparison.Ordinal));
+        using var ann = await AccountAsync(server, "ann", "operator");
+        using var bo = await AccountAsync(server, "bo");
+        await server.Http.CallAsync(HttpMethod.Put, "users/bo/roles/approver?flow=shop/return");
+        await ann.PostAsync("flows/shop/release/runs", """{"input":{"version":"1"}}""");
+        var other = $"{(await TaskAsync(server))["id"]}";
+        Assert.Equal(0, (int)(await bo.ReadAsync("tasks"))["total"]!);
+        await using var stream = await bo.GetStreamAsync(new Uri("api/v1/live?topics=tasks", UriKind.Relative));
+        await using var live = SseParser.Create(stream).EnumerateAsync().GetAsyncEnumerator();
+        Assert.True(await live.MoveNextAsync());
+        await server.Http.PostAsync($"tasks/{other}/comment", """{"comment":"not for bo"}""");
+
+        await ann.PostAsync("flows/shop/return/runs", """{"input":{"version":"2"}}""");
+        JsonNode own;
+        while ((await bo.ReadAsync("tasks?mine=true"))["items"]!.AsArray() is not [{ } found] || (own = found) is null)
+        {
+            await Task.Yield();
+        }
+
+        Assert.Equal("shop/return:1.0.0", (string?)own["flow"]);
+        Assert.Equal(1, (int)(await bo.ReadAsync("tasks"))["total"]!);
+        foreach (var (method, path) in new[] { (HttpMethod.Get, $"tasks/{other}"), (HttpMethod.Post, $"tasks/{other}/approve"), (HttpMethod.Post, $"tasks/{other}/comment"), (HttpMethod.Post, $"tasks/{own["id"]}/cancel") })
+        {
+            var (status, body, _) = await bo.CallAsync(method, path, method == HttpMethod.Post ? """{"comment":"x"}""" : null);
+            Assert.True(status == HttpStatusCode.Forbidden, $"{method} {path}: {status} {body}");
+        }
+        await bo.PostAsync($"tasks/{own["id"]}/approve", "{}");
+        Assert.Equal("bo", (string?)(await bo.ReadAsync($"tasks/{own["id"]}"))["task"]!["decisions"]![0]!["by"]);
+        Assert.True(await live.MoveNextAsync());
+        Assert.Equal($"{own["id"]}", (string?)JsonNode.Parse(live.Current.Data)!["data"]!["taskId"]);
+        Assert.Equal(HttpStatusCode.Forbidden, (await bo.CallAsync(HttpMethod.Get, "live?topics=events")).Status);
     }
 
     private static async Task<TestServer> StartAsync()

@@ -16,7 +16,7 @@ internal static class TaskTestServer
     /// <summary>Leaves timers and messages of tasks to the test.</summary>
     public static async Task StopBackgroundAsync(this TestServer server)
     {
-        foreach (var service in server.Server.Services.GetServices<IHostedService>().Where(service => service is TaskMessenger or TaskClock))
+        foreach (var service in server.Server.Services.GetServices<IHostedService>().Where(service => service is TaskMessenger or TaskClock or TaskOrphans))
         {
             await service.StopAsync(default);
         }
