@@ -1,4 +1,6 @@
+using System.Diagnostics.Metrics;
 using Baton.Server.Data;
+using Baton.Server.Events.Log;
 using Baton.Server.Tasks;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -9,8 +11,8 @@ using Temporalio.Client;
 namespace Baton.Server.Telemetry;
 
 /// <summary>
-/// How much is open: runs and tasks. It is counted every 15 seconds, not for each scrape, and once for all replicas that share a
-/// cache. They tell the same numbers: take the maximum over them, not the sum.
+/// How much is open: runs, tasks, and events that a consumer has yet to settle. It is counted every 15 seconds, not for each scrape, and
+/// once for all replicas that share a cache. They tell the same numbers: take the maximum over them, not the sum.
 /// </summary>
 internal sealed partial class OpenWork : BackgroundService
 {
@@ -19,17 +21,20 @@ internal sealed partial class OpenWork : BackgroundService
 
     private readonly ITemporalClient client;
     private readonly IDbContextFactory<BatonDb> databases;
+    private readonly IEventLog events;
     private readonly HybridCache cache;
     private readonly TimeProvider time;
     private readonly ILogger<OpenWork> log;
-    private long runs;
-    private long tasks;
+    private Counted counted = new(0, 0, []);
 
-    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, HybridCache cache, TimeProvider time, ILogger<OpenWork> log)
+    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, IEventLog events, HybridCache cache, TimeProvider time, ILogger<OpenWork> log)
     {
-        (this.client, this.databases, this.cache, this.time, this.log) = (client, databases, cache, time, log);
-        ServerTelemetry.Meter.CreateObservableGauge("baton.runs.open", () => runs, "{run}", "Runs that have not ended. Each replica tells the same.");
-        ServerTelemetry.Meter.CreateObservableGauge("baton.tasks.open", () => tasks, "{task}", "Tasks and approvals that wait for people. Each replica tells the same.");
+        (this.client, this.databases, this.events, this.cache, this.time, this.log) = (client, databases, events, cache, time, log);
+        ServerTelemetry.Meter.CreateObservableGauge("baton.runs.open", () => counted.Runs, "{run}", "Runs that have not ended. Each replica tells the same.");
+        ServerTelemetry.Meter.CreateObservableGauge("baton.tasks.open", () => counted.Tasks, "{task}", "Tasks and approvals that wait for people. Each replica tells the same.");
+        ServerTelemetry.Meter.CreateObservableGauge(
+            "baton.events.lag", () => counted.Lags.Select(lag => new Measurement<long>(lag.Value, new KeyValuePair<string, object?>("baton.consumer", lag.Key))), "{event}",
+            "Places in the log between a consumer and the end. Each replica tells the same.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -39,7 +44,7 @@ internal sealed partial class OpenWork : BackgroundService
         {
             try
             {
-                (runs, tasks) = await cache.GetOrCreateAsync("open-work", CountAsync, Freshness, cancellationToken: stoppingToken);
+                counted = await cache.GetOrCreateAsync("open-work", CountAsync, Freshness, cancellationToken: stoppingToken);
             }
             catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
@@ -56,9 +61,11 @@ internal sealed partial class OpenWork : BackgroundService
     private async ValueTask<Counted> CountAsync(CancellationToken cancel)
     {
         await using var db = await databases.CreateDbContextAsync(cancel);
+        var last = (await events.StatsAsync(cancel)).Last;
         return new(
             (await client.CountWorkflowsAsync("ExecutionStatus = 'Running'", new() { Rpc = new() { CancellationToken = cancel } })).Count,
-            await db.Set<HumanTask>().LongCountAsync(task => task.State == TaskState.Open, cancel));
+            await db.Set<HumanTask>().LongCountAsync(task => task.State == TaskState.Open, cancel),
+            (await events.ConsumersAsync(cancel)).ToDictionary(status => status.Settings.Name, status => status.LagTo(last)));
     }
 
     private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken cancel)
@@ -73,7 +80,8 @@ internal sealed partial class OpenWork : BackgroundService
         }
     }
 
-    private sealed record Counted(long Runs, long Tasks);
+    /// <param name="Lags">By consumer.</param>
+    private sealed record Counted(long Runs, long Tasks, Dictionary<string, long> Lags);
 
     [LoggerMessage(EventIds.OpenWorkNotCounted, LogLevel.Warning, "What is open could not be counted")]
     private static partial void LogNotCounted(ILogger log, Exception error);

@@ -12,7 +12,7 @@ public sealed class HealthTests(PostgresServer postgres)
         using var nobody = server.As(null);
 
         Assert.Equal("""{"status":"healthy","checks":{}}""", await nobody.GetStringAsync("health/live"));
-        Assert.Equal("""{"status":"healthy","checks":{"records":"healthy","durable":"healthy"}}""", await nobody.GetStringAsync("health/ready"));
+        Assert.Equal("""{"status":"healthy","checks":{"records":"healthy","durable":"healthy","events":"healthy"}}""", await nobody.GetStringAsync("health/ready"));
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class HealthTests(PostgresServer postgres)
         using var ready = await nobody.GetAsync("health/ready");
 
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable), (live.StatusCode, ready.StatusCode));
-        Assert.Equal("""{"status":"unhealthy","checks":{"records":"unhealthy","durable":"healthy"}}""", await ready.Content.ReadAsStringAsync());
+        Assert.Equal("""{"status":"unhealthy","checks":{"records":"unhealthy","durable":"healthy","events":"healthy"}}""", await ready.Content.ReadAsStringAsync());
     }
 
     [Fact]

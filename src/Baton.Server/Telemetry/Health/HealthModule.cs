@@ -1,5 +1,6 @@
 using Baton.Server.Audit;
 using Baton.Server.Data;
+using Baton.Server.Events.Log;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
@@ -21,7 +22,8 @@ internal static class HealthModule
 
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
         .AddCheck<RecordsCheck>("records", timeout: Patience)
-        .AddCheck<DurableCheck>("durable", timeout: Patience);
+        .AddCheck<DurableCheck>("durable", timeout: Patience)
+        .AddCheck<EventsCheck>("events", timeout: Patience);
 
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
@@ -44,6 +46,15 @@ internal static class HealthModule
         {
             await using var db = await factory.CreateDbContextAsync(cancellationToken);
             return await db.Database.CanConnectAsync(cancellationToken) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
+        }
+    }
+
+    private sealed class EventsCheck(IEventLog events) : IHealthCheck
+    {
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            await events.StatsAsync(cancellationToken).WaitAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
         }
     }
 
