@@ -4,7 +4,7 @@ using Baton.Cli.Api;
 
 namespace Baton.Cli.Verbs;
 
-/// <summary>`baton webhook list|set|delete`, which come in, and `baton webhook subscriptions|subscribe|unsubscribe`, which go out.</summary>
+/// <summary>`baton webhook list|set|delete`, which come in, and `baton webhook subscriptions|subscribe|test|unsubscribe`, which go out.</summary>
 internal static class WebhookNoun
 {
     public static Command Create()
@@ -12,7 +12,7 @@ internal static class WebhookNoun
         var api = new ApiOptions();
         return api.AddTo(new Command("webhook", "Webhooks that come in as events, and addresses that events are sent to.")
         {
-            List(api), Set(api), Delete(api), Subscriptions(api), Subscribe(api), Unsubscribe(api),
+            List(api), Set(api), Delete(api), Subscriptions(api), Subscribe(api), Test(api), Unsubscribe(api),
         });
     }
 
@@ -70,6 +70,26 @@ internal static class WebhookNoun
             ["pattern"] = call.Get(pattern),
             ["maxAttempts"] = call.Get(attempts),
         }, call.Cancel)]));
+        return command;
+    }
+
+    private static Command Test(ApiOptions api)
+    {
+        var id = new Argument<Guid>("ID") { Description = "Subscription." };
+        var command = new Command("test", "Send one event made up for the purpose to the address of a subscription.") { id };
+        api.SetAction(command, async call =>
+        {
+            var outcome = (await call.Client.PostAsync($"event-subscriptions/{call.Get(id)}/test", null, call.Cancel))!;
+            if (call.Console.IsJson)
+            {
+                call.Console.Json(outcome);
+            }
+            else
+            {
+                call.Console.Line((bool)outcome["delivered"]! ? "delivered" : $"{outcome["failure"]}");
+            }
+            return (bool)outcome["delivered"]! ? ExitCodes.Success : ExitCodes.Failure;
+        });
         return command;
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Unicode;
 
 namespace Baton.Server.Events;
 
@@ -57,7 +58,7 @@ internal static class CloudEventWriter
             writer.WritePropertyName("data");
             writer.WriteRawValue(data.Span, skipInputValidation: true);
         }
-        else if (media.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && System.Text.Unicode.Utf8.IsValid(data.Span))
+        else if (media.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && Utf8.IsValid(data.Span))
         {
             writer.WriteString("data", data.Span);
         }
@@ -69,6 +70,10 @@ internal static class CloudEventWriter
 
     private static bool IsJson(ReadOnlyMemory<byte> data)
     {
+        if (!Utf8.IsValid(data.Span))
+        {
+            return false;
+        }
         try
         {
             using var document = JsonDocument.Parse(data, new JsonDocumentOptions { AllowDuplicateProperties = false });

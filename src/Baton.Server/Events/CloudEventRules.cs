@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Baton.Server.Events;
 
@@ -22,6 +23,12 @@ internal static class CloudEventRules
         if (json.Length > MaxBytes)
         {
             problems.Add(new(path, $"an event is at most {MaxBytes} bytes long, this one is {json.Length}"));
+            return null;
+        }
+        // Parsing looks at the structure alone.
+        if (!Utf8.IsValid(json.Span))
+        {
+            problems.Add(new(path, "is no valid UTF-8"));
             return null;
         }
         try

@@ -23,6 +23,9 @@ internal sealed record SubscriptionView(Guid Id, string Url, string Pattern, str
 /// <param name="MaxAttempts">1 to 100; default 10.</param>
 internal sealed record SubscriptionRequest(string Url, string Secret, string? Pattern, bool? Enabled, int? MaxAttempts);
 
+/// <param name="Failure">Why it did not arrive.</param>
+internal sealed record SubscriptionTest(bool Delivered, string? Failure);
+
 /// <summary>/event-subscriptions: where events are sent to.</summary>
 internal static class SubscriptionEndpoints
 {
@@ -37,6 +40,7 @@ internal static class SubscriptionEndpoints
         subscriptions.MapGet("/{id:guid}", async (Guid id, BatonDb db, CancellationToken cancel) => SubscriptionView.Of(await FindAsync(db, id, cancel))).RequirePermission(Permissions.EventsRead);
         subscriptions.MapPost("", CreateAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.create", "event-subscription");
         subscriptions.MapPut("/{id:guid}", ChangeAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.change", "event-subscription/{id}");
+        subscriptions.MapPost("/{id:guid}/test", TestAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.test", "event-subscription/{id}");
         subscriptions.MapDelete("/{id:guid}", DeleteAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.delete", "event-subscription/{id}");
     }
 
@@ -65,6 +69,16 @@ internal static class SubscriptionEndpoints
         await db.SaveChangesAsync(cancel);
         workers.Nudge();
         return SubscriptionView.Of(subscription);
+    }
+
+    /// <summary>Sends an event made up for the purpose to this address alone, once, whether or not the subscription is switched on.</summary>
+    private static async Task<SubscriptionTest> TestAsync(Guid id, BatonDb db, SubscriptionSender sender, TimeProvider time, CancellationToken cancel)
+    {
+        var subscription = await FindAsync(db, id, cancel);
+        var json = CloudEventWriter.Write(
+            [new("id", Guid.CreateVersion7().ToString()), new("source", "/event-subscriptions"), new("type", "baton.subscription.test"), new("subject", $"{id}"), new("time", time.GetUtcNow().ToString("O"))], null, null);
+        var outcome = await sender.SendAsync(subscription, CloudEvent.Parse(json), cancel);
+        return new(outcome.Failure is null, outcome.Failure);
     }
 
     private static async Task<IResult> DeleteAsync(Guid id, BatonDb db, IEventLog log, SubscriptionWorkers workers, CancellationToken cancel)
