@@ -42,6 +42,9 @@ internal sealed class StandaloneActivity(EngineCore core, long runKey, string na
 
     public ActivityExecutionStatus Status => (ActivityExecutionStatus)S.Status;
 
+    /// <summary>Its status as callers see it: one that is paused, and no worker has, does not count as running.</summary>
+    public ActivityExecutionStatus ShownStatus => IsRunning && Activity is { Paused: true, StartedTime: 0 } ? ActivityExecutionStatus.Paused : Status;
+
     public override bool IsRunning => Status == ActivityExecutionStatus.Running;
 
     /// <summary>Null while it runs.</summary>
@@ -109,7 +112,7 @@ internal sealed class StandaloneActivity(EngineCore core, long runKey, string na
         RunId = RunId,
         Type = Activity.ActivityType,
         TaskQueue = Activity.TaskQueue,
-        Status = S.Status,
+        Status = (int)ShownStatus,
         StartTime = Instant.ToDateTimeOffset(Activity.ScheduledTime),
         ExecutionTime = Instant.ToDateTimeOffset(FirstDispatch),
         CloseTime = S.CloseTime > 0 ? Instant.ToDateTimeOffset(S.CloseTime) : null,

@@ -72,7 +72,7 @@ internal static class StandaloneActivityDescriptions
             ActivityId = owner.Id,
             RunId = owner.RunId,
             ActivityType = new ActivityType { Name = a.ActivityType },
-            Status = owner.Status,
+            Status = owner.ShownStatus,
             RunState = RunState(owner),
             TaskQueue = a.TaskQueue,
             ScheduleToCloseTimeout = Instant.ToDurationOrZero(a.ScheduleToClose),

@@ -45,7 +45,7 @@ internal static class SystemAttributes
             }
         }
 
-        if (run.S.Pause is null && !run.S.Activities.Values.Any(static activity => activity.Paused))
+        if (!run.IsRunning || (run.S.Pause is null && !run.S.Activities.Values.Any(static activity => activity.Paused)))
         {
             return;
         }

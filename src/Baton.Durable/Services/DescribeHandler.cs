@@ -135,7 +135,7 @@ internal sealed class DescribeHandler(DurableEngine engine) : HandlerBase(engine
                 : activity.CancelRequested ? PendingActivityState.CancelRequested
                 : started ? PendingActivityState.Started : PendingActivityState.Scheduled,
             HeartbeatDetails = activity.HeartbeatDetails.IsEmpty ? null : Payloads.Parser.ParseFrom(activity.HeartbeatDetails),
-            LastHeartbeatTime = Instant.ToTimestamp(activity.LastHeartbeatTime),
+            LastHeartbeatTime = Instant.ToTimestamp(activity.LastHeartbeatTime > 0 ? activity.LastHeartbeatTime : activity.LastStartedTime), // a start counts as one
             LastStartedTime = Instant.ToTimestamp(activity.LastStartedTime),
             Attempt = activity.Attempt,
             MaximumAttempts = activity.Retry?.MaximumAttempts ?? 0,

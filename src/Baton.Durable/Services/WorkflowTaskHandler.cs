@@ -65,11 +65,14 @@ internal sealed class WorkflowTaskHandler(DurableEngine engine) : HandlerBase(en
         {
             var run = FindStarted(step, token);
             var cause = request.Cause == WorkflowTaskFailedCause.Unspecified ? WorkflowTaskFailedCause.WorkflowWorkerUnhandledFailure : request.Cause;
-            FailWorkflowTask.Apply(step, run, cause, request.Failure, request.Identity);
-            if (cause == WorkflowTaskFailedCause.GrpcMessageTooLarge && run.IsRunning)
+            if (cause == WorkflowTaskFailedCause.GrpcMessageTooLarge)
             {
                 // The same completion would be as large again.
-                CloseRun.Terminate(step, run, "GrpcMessageTooLarge: " + (request.Failure?.Message ?? "the workflow task's completion is larger than the server accepts"), "history-service");
+                CloseRun.Terminate(step, run, cause.ToString(), "history-service");
+            }
+            else
+            {
+                FailWorkflowTask.Apply(step, run, cause, request.Failure, request.Identity);
             }
 
             return new RespondWorkflowTaskFailedResponse();

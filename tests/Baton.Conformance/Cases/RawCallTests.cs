@@ -111,14 +111,7 @@ public class RawCallTests(ServerFixture server) : ConformanceTest(server)
     public async Task What_ended_during_a_task_comes_after_what_else_came()
     {
         var execution = await StartAsync();
-        await CompleteAsync(await PollAsync(), new Command
-        {
-            CommandType = CommandType.ScheduleActivityTask,
-            ScheduleActivityTaskCommandAttributes = new()
-            {
-                ActivityId = "a", ActivityType = new() { Name = "A" }, TaskQueue = new() { Name = TaskQueue }, StartToCloseTimeout = new() { Seconds = 60 },
-            },
-        });
+        await CompleteAsync(await PollAsync(), Activity());
         await Service.SignalWorkflowExecutionAsync(new() { Namespace = Ns, WorkflowExecution = execution, SignalName = "first" });
         var task = await PollAsync();
         var activity = await Service.PollActivityTaskQueueAsync(new() { Namespace = Ns, TaskQueue = new() { Name = TaskQueue } });
@@ -156,6 +149,33 @@ public class RawCallTests(ServerFixture server) : ConformanceTest(server)
         }));
         var terminated = (await EventsAsync(large.WorkflowId))[^1].WorkflowExecutionTerminatedEventAttributes;
         Assert.Equal("BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.", terminated.Reason);
+    }
+
+    [Fact]
+    public async Task A_completion_too_large_to_send_ends_the_workflow()
+    {
+        var execution = await StartAsync();
+        await Service.RespondWorkflowTaskFailedAsync(new()
+        {
+            Namespace = Ns, TaskToken = (await PollAsync()).TaskToken, Cause = WorkflowTaskFailedCause.GrpcMessageTooLarge, Failure = new() { Message = "GRPC Message too large" },
+        });
+        var events = await EventsAsync(execution.WorkflowId);
+        var failed = Assert.Single(events, static item => item.EventType == EventType.WorkflowTaskFailed);
+        Assert.Equal(WorkflowTaskFailedCause.ForceCloseCommand, failed.WorkflowTaskFailedEventAttributes.Cause);
+        Assert.Equal("GrpcMessageTooLarge", events[^1].WorkflowExecutionTerminatedEventAttributes.Reason);
+    }
+
+    [Fact]
+    public async Task A_closed_workflow_tells_what_was_pending()
+    {
+        var execution = await StartAsync();
+        await CompleteAsync(await PollAsync(), Activity());
+        var activity = await Service.PollActivityTaskQueueAsync(new() { Namespace = Ns, TaskQueue = new() { Name = TaskQueue } });
+        var pending = Assert.Single((await DescribeAsync(execution)).PendingActivities);
+        Assert.Equal((PendingActivityState.Started, pending.LastStartedTime), (pending.State, pending.LastHeartbeatTime));
+        await Service.TerminateWorkflowExecutionAsync(new() { Namespace = Ns, WorkflowExecution = execution });
+        Assert.Equal(pending, Assert.Single((await DescribeAsync(execution)).PendingActivities));
+        await RpcErrorAsync(RpcException.StatusCode.NotFound, () => Service.RespondActivityTaskCompletedAsync(new() { Namespace = Ns, TaskToken = activity.TaskToken }));
     }
 
     [Fact]
@@ -250,6 +270,15 @@ public class RawCallTests(ServerFixture server) : ConformanceTest(server)
 
     private Task CompleteAsync(PollWorkflowTaskQueueResponse task, params Command[] commands) =>
         Service.RespondWorkflowTaskCompletedAsync(new() { Namespace = Ns, TaskToken = task.TaskToken, Commands = { commands } });
+
+    private Command Activity() => new()
+    {
+        CommandType = CommandType.ScheduleActivityTask,
+        ScheduleActivityTaskCommandAttributes = new()
+        {
+            ActivityId = "a", ActivityType = new() { Name = "A" }, TaskQueue = new() { Name = TaskQueue }, StartToCloseTimeout = new() { Seconds = 60 },
+        },
+    };
 
     private Task<DescribeWorkflowExecutionResponse> DescribeAsync(WorkflowExecution execution) =>
         Service.DescribeWorkflowExecutionAsync(new() { Namespace = Ns, Execution = execution });

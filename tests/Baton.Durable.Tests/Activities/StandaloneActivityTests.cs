@@ -144,7 +144,8 @@ public sealed class StandaloneActivityTests : IAsyncLifetime
     {
         var handle = await client.StartActivityAsync("Greet", ["Ada"], Options("a1"));
         await client.WorkflowService.PauseActivityExecutionAsync(new() { Namespace = "default", ActivityId = "a1", Identity = "me", Reason = "wait" });
-        Assert.Equal(PendingActivityState.Paused, (await DescribeAsync("a1")).Info.RunState);
+        var info = (await DescribeAsync("a1")).Info;
+        Assert.Equal((PendingActivityState.Paused, ActivityExecutionStatus.Paused), (info.RunState, info.Status));
 
         await RunWorkerAsync(async () =>
         {

@@ -28,8 +28,8 @@ internal static class CloseRun
         s.StickyQueue = "";
         s.CompletionEventId = run.Append(step, last).EventId;
         step.Touch(run, visibility: true);
+        // Its activities stay, so that a description tells what was pending; nothing happens to them any more.
         s.Timers.Clear();
-        s.Activities.Clear();
         s.NexusOperations.Clear();
         CloseUpdates.Apply(step, run, newRunId.Length > 0);
         CloseQueries.Apply(step, run);

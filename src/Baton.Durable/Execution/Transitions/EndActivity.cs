@@ -124,7 +124,7 @@ internal static class EndActivity
         activity.Attempt++;
         activity.StartedTime = 0;
         activity.AttemptScheduledTime = step.Now + interval;
-        step.Touch(owner);
+        step.Touch(owner, visibility: activity.Paused);
         return true;
     }
 
