@@ -63,32 +63,59 @@ internal sealed class SpanStore(DatabaseSettings database, TraceSettings setting
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await (connection.CanCreateBatch ? InsertAtOnceAsync(connection, transaction, spans, cancel) : InsertEachAsync(connection, transaction, spans, cancel));
+        await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>One way to the server and back for all.</summary>
+    private static async Task InsertAtOnceAsync(DbConnection connection, DbTransaction transaction, IReadOnlyCollection<StoredSpan> spans, CancellationToken cancel)
+    {
+        await using var batch = connection.CreateBatch();
+        batch.Transaction = transaction;
+        foreach (var span in spans)
+        {
+            var command = batch.CreateBatchCommand();
+            command.CommandText = Insert;
+            foreach (var (name, value) in Values(span))
+            {
+                var parameter = command.CreateParameter();
+                (parameter.ParameterName, parameter.Value) = (name, value ?? DBNull.Value);
+                command.Parameters.Add(parameter);
+            }
+            batch.BatchCommands.Add(command);
+        }
+        await batch.ExecuteNonQueryAsync(cancel);
+    }
+
+    /// <summary>One statement, which is read once, for one after the other.</summary>
+    private static async Task InsertEachAsync(DbConnection connection, DbTransaction transaction, IReadOnlyCollection<StoredSpan> spans, CancellationToken cancel)
+    {
         await using var command = connection.CreateCommand();
         command.Transaction = transaction;
         command.CommandText = Insert;
         foreach (var span in spans)
         {
-            command.Parameters.Clear();
-            Add(command, "trace", span.TraceId);
-            Add(command, "span", span.SpanId);
-            Add(command, "parent", span.ParentId);
-            Add(command, "entry", (short)(span.IsEntry ? 1 : 0));
-            Add(command, "name", span.Name);
-            Add(command, "kind", (short)span.Kind);
-            Add(command, "service", span.Service);
-            Add(command, "scope", span.Scope);
-            Add(command, "started", span.StartedNs);
-            Add(command, "ended", span.EndedNs);
-            Add(command, "status", (short)span.Status);
-            Add(command, "text", span.StatusText);
-            Add(command, "attributes", span.Attributes);
-            Add(command, "events", span.Events);
-            Add(command, "links", span.Links);
-            Add(command, "run", span.Run);
+            foreach (var (index, (name, value)) in Values(span).Index())
+            {
+                if (command.Parameters.Count == index)
+                {
+                    Add(command, name, value);
+                }
+                else
+                {
+                    command.Parameters[index].Value = value ?? DBNull.Value;
+                }
+            }
             await command.ExecuteNonQueryAsync(cancel);
         }
-        await transaction.CommitAsync(cancel);
     }
+
+    private static (string Name, object? Value)[] Values(StoredSpan span) =>
+    [
+        ("trace", span.TraceId), ("span", span.SpanId), ("parent", span.ParentId), ("entry", (short)(span.IsEntry ? 1 : 0)), ("name", span.Name), ("kind", (short)span.Kind),
+        ("service", span.Service), ("scope", span.Scope), ("started", span.StartedNs), ("ended", span.EndedNs), ("status", (short)span.Status), ("text", span.StatusText),
+        ("attributes", span.Attributes), ("events", span.Events), ("links", span.Links), ("run", span.Run),
+    ];
 
     /// <summary>The spans of a trace by their start, the first 10,000; empty when there is no such trace.</summary>
     public async Task<List<StoredSpan>> ReadAsync(string traceId, CancellationToken cancel)
