@@ -18,7 +18,6 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
 {
     private const int KilledBySignal = 128 + 9;
 
-    private readonly string folder = Directory.CreateTempSubdirectory("baton-kill-").FullName;
     private readonly int port = FreePort();
     private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(20) };
     private readonly ConcurrentQueue<string> points = new(crashPoints);
@@ -28,6 +27,9 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
     private string? armed;
     private string? failure;
     private Task watching = Task.CompletedTask;
+
+    /// <summary>Where its data is: a project for the command line.</summary>
+    public string Folder { get; } = Directory.CreateTempSubdirectory("baton-kill-").FullName;
 
     /// <summary>The points that have killed it, the first first.</summary>
     public ConcurrentQueue<string> Deaths { get; } = new();
@@ -47,7 +49,7 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
     /// <summary>SIGKILL, from outside. The next life has the next point armed.</summary>
     public void Kill() => process!.Kill();
 
-    public Task<CliResult> RunAsync(params string[] args) => BatonProcess.RunAsync([.. args, "--project", folder]);
+    public Task<CliResult> RunAsync(params string[] args) => BatonProcess.RunAsync([.. args, "--project", Folder]);
 
     /// <summary>Asks as a sender does who was not answered: again, until it is.</summary>
     public async Task<JsonNode?> CallAsync(HttpMethod method, string path, string? body, string type, CancellationToken cancel)
@@ -58,7 +60,7 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
             Assert.True(failure is null, failure);
             try
             {
-                var control = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "control.json"), cancel))!;
+                var control = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Folder, "control.json"), cancel))!;
                 using var request = new HttpRequestMessage(method, $"{control["Address"]}/api/v1/{path}") { Headers = { Authorization = new("Bearer", (string)control["Token"]!) } };
                 request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, type);
                 using var response = await http.SendAsync(request, cancel);
@@ -97,7 +99,7 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
         http.Dispose();
         starting.Dispose();
         stopping.Dispose();
-        Directory.Delete(folder, recursive: true);
+        Directory.Delete(Folder, recursive: true);
     }
 
     private async Task WatchAsync()
@@ -129,7 +131,7 @@ internal sealed class DyingServer(IEnumerable<string> crashPoints, params string
         {
             armed = isArmed && points.TryDequeue(out var point) ? point : null;
             process = Process.Start(BatonProcess.StartInfo(
-                ["server", "run", "--data", folder, "--log-level", "never", "--json", .. new[] { "Http:Url=http://127.0.0.1:0", $"Temporal:Port={port}" }.Concat(settings).SelectMany(setting => new[] { "--set", setting })],
+                ["server", "run", "--data", Folder, "--log-level", "never", "--json", .. new[] { "Http:Url=http://127.0.0.1:0", $"Temporal:Port={port}" }.Concat(settings).SelectMany(setting => new[] { "--set", setting })],
                 ("BATON_CRASH_POINT", armed ?? "")))!;
             process.StandardInput.Close();
             var errors = process.StandardError.ReadToEndAsync();
