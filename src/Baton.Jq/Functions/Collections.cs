@@ -127,6 +127,7 @@ internal static class Collections
                 return JqValue.From(JqArray.Of(items));
 
             case JqObject { Count: 0 }:
+            case not JqObject when value.IsNumber && value.RawNumber == 0:
                 return JqValue.From(JqArray.Of([]));
 
             case JqObject:

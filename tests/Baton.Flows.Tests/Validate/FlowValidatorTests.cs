@@ -62,6 +62,7 @@ public sealed class FlowValidatorTests
     [InlineData("do: [ { a: { set: { x: 1 }, st: 2 } } ]", "BT3112")]
     [InlineData("do: [ { a: { try: [ { x: { set: { a: 1 } } } ], catch: { retry: nothing } } } ]", "BT3123")]
     [InlineData("do: [ { a: { set: { x: 1 }, set: { y: 1 } } } ]", "BT3103")]
+    [InlineData("do: [ { a: { set: {!!st[r x: 1 } } } ]", "BT3100")]
     public void Each_problem_has_its_code(string body, string code) => Assert.Contains(FlowValidator.Validate(Head + body).Problems, p => p.Code == code);
 
     [Fact]
