@@ -4,6 +4,10 @@ using System.Runtime.CompilerServices;
 using Baton.Flows.Bench;
 using Baton.Flows.Bench.Fuzzing;
 
+if (Coverage.IsOn)
+{
+    Coverage.Begin();
+}
 var root = new RootCommand("Measures flows: Baton beside Node-RED and n8n; and breaks what comes in for the readers.");
 root.Subcommands.Add(RunVerb());
 root.Subcommands.Add(StoredVerb());
@@ -24,11 +28,11 @@ static Command RunVerb()
         var targets = new List<ITarget> { new ServerTarget(parsed.GetValue(baton)!, database + ".d"), new BatonTarget(parsed.GetValue(baton)!, database) };
         if (parsed.GetValue(nodeRed) is { } folder)
         {
-            targets.Add(new NodeRedTarget(parsed.GetValue(node)!, folder));
+            targets.Add(new NodeRedTarget(parsed.GetValue(node)!, Path.GetFullPath(folder)));
         }
         if (parsed.GetValue(n8n) is { } installed)
         {
-            targets.Add(new N8nTarget(parsed.GetValue(node)!, installed));
+            targets.Add(new N8nTarget(parsed.GetValue(node)!, Path.GetFullPath(installed)));
         }
         Console.WriteLine(LoadResult.Header);
         try
@@ -91,10 +95,11 @@ static Command FuzzVerb()
     var inputs = new Option<int>("--inputs") { Description = "How many inputs for each.", DefaultValueFactory = _ => 1_000_000 };
     var seed = new Option<int>("--seed") { Description = "The same seed gives the same inputs.", DefaultValueFactory = _ => 1 };
     var folder = new Option<string>("--save") { Description = "Where an input that crashes or hangs is written.", DefaultValueFactory = _ => Environment.CurrentDirectory };
+    var guided = new Option<bool>("--guided") { Description = "Count branches with SharpFuzz, and keep inputs that take new ones." };
     kinds.AcceptOnlyFromAmong([.. FuzzTargets.All.Select(t => t.Name)]);
-    var command = new Command("fuzz", "Break sound flows, expressions and events in random ways, and read them: no crash, no hang.") { kinds, inputs, seed, folder };
-    command.SetAction(parsed => parsed.GetValue(kinds)!.Max(kind =>
-        new Fuzzer(FuzzTargets.All.Single(t => t.Name == kind), Path.Combine(Root(), "examples"), parsed.GetValue(seed), parsed.GetValue(folder)!).Run(parsed.GetValue(inputs))));
+    var command = new Command("fuzz", "Break sound flows, expressions and events in random ways, and read them: no crash, no hang.") { kinds, inputs, seed, folder, guided };
+    command.SetAction(async (parsed, _) => parsed.GetValue(guided) && !Coverage.IsOn ? await Coverage.RunCopyAsync(Environment.GetCommandLineArgs().Skip(1)) : parsed.GetValue(kinds)!.Max(kind =>
+        new FuzzRun(FuzzTargets.All.Single(t => t.Name == kind), Path.Combine(Root(), "examples"), parsed.GetValue(seed), parsed.GetValue(folder)!).Run(parsed.GetValue(inputs))));
     return command;
 }
 

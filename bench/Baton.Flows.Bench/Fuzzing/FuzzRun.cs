@@ -3,10 +3,10 @@ using System.Diagnostics;
 namespace Baton.Flows.Bench.Fuzzing;
 
 /// <summary>
-/// Breaks sound inputs and reads them. An input whose outcome has not been seen before is kept, and broken further, so that the
-/// inputs wander to where the reader does something else. Each must end in time, with an answer and without an exception.
+/// Breaks sound inputs and reads them. An input that takes a branch of the reader that none took before (or, without counters, whose
+/// outcome is new) is kept, and broken further, so that the inputs wander to where the reader does something else. Each must end in time, with an answer and without an exception.
 /// </summary>
-internal sealed class Fuzzer(FuzzTarget target, string examples, int seed, string folder)
+internal sealed class FuzzRun(FuzzTarget target, string examples, int seed, string folder)
 {
     private const int MaxCorpus = 5_000;
     private const int MaxLength = 20_000;
@@ -31,6 +31,10 @@ internal sealed class Fuzzer(FuzzTarget target, string examples, int seed, strin
         {
             _text = i < samples ? corpus[i] : _random.Next(8) == 0 ? Assembled() : Broken(corpus[_random.Next(corpus.Count)], corpus);
             Volatile.Write(ref _started, Stopwatch.GetTimestamp());
+            if (Coverage.IsOn)
+            {
+                Coverage.Clear();
+            }
             string outcome;
             try
             {
@@ -47,7 +51,7 @@ internal sealed class Fuzzer(FuzzTarget target, string examples, int seed, strin
                 (slowest, slowestText) = (took, _text);
             }
             sound += outcome.StartsWith("sound", StringComparison.Ordinal) ? 1 : 0;
-            if (corpus.Count < MaxCorpus && _outcomes.Add(outcome))
+            if (corpus.Count < MaxCorpus && IsNew(outcome))
             {
                 corpus.Add(_text);
             }
@@ -55,8 +59,14 @@ internal sealed class Fuzzer(FuzzTarget target, string examples, int seed, strin
         Volatile.Write(ref _started, 0);
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         Console.WriteLine(
-            $"{target.Name}: {inputs} inputs in {seconds:0} s ({inputs / seconds:0}/s), {sound} of them sound, {_outcomes.Count} kinds of outcome; none crashed or hung. Slowest {slowest.TotalMilliseconds:0} ms, {slowestText.Length} characters.");
+            $"{target.Name}: {inputs} inputs in {seconds:0} s ({inputs / seconds:0}/s), {sound} of them sound, {_outcomes.Count} kinds of outcome, {corpus.Count - samples} kept; none crashed or hung. Slowest {slowest.TotalMilliseconds:0} ms, {slowestText.Length} characters.");
         return 0;
+    }
+
+    private bool IsNew(string outcome)
+    {
+        var isNew = _outcomes.Add(outcome);
+        return Coverage.IsOn ? Coverage.TakeNew() : isNew;
     }
 
     private void EndIfHung()
