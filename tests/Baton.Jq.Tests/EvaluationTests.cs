@@ -46,6 +46,7 @@ public class EvaluationTests
     [InlineData("reduce range(3) as $x (0; empty)", "null")]
     [InlineData("[limit(3; repeat(1))]", "[1,1,1]")]
     [InlineData("try error(null) catch .", "null")]
+    [InlineData("[0, null, [], {}, \"\" | reverse]", """[[],[],[],[],""]""")]
     [InlineData("[label $a | 1, (label $b | 2, break $a), 3]", "[1,2]")]
     [InlineData("def f(g): [g, g]; f(1, 2)", "[1,2,1,2]")]
     [InlineData("def f($a; $b): $a - $b; [f(10, 20; 1, 2)]", "[9,8,19,18]")]
