@@ -35,6 +35,11 @@ internal static class StoredRuns
             INSERT INTO originals (run_key) SELECT run_key FROM visibility WHERE type = 'BatonFlow' AND close_time IS NOT NULL AND id NOT LIKE '%~%' ORDER BY run_key LIMIT {Originals};
             CREATE TEMP TABLE copies (number INTEGER PRIMARY KEY);
             """);
+        // Read once: the tables that are written grow, and not all are indexed by run.
+        foreach (var (table, columns) in Tables)
+        {
+            Run($"CREATE TEMP TABLE original_{table} AS SELECT ordinal, {columns} FROM originals JOIN {table} USING (run_key)");
+        }
         var originals = (int)Scalar("SELECT count(*) FROM originals");
         var stored = (int)Scalar("SELECT count(*) FROM visibility WHERE type = 'BatonFlow' AND close_time IS NOT NULL");
         var first = Scalar("SELECT max(run_key) FROM entities") + 1;
@@ -54,7 +59,7 @@ internal static class StoredRuns
                     "start_time" or "execution_time" or "close_time" => $"{column} - (number + 1) * 1000",
                     _ => column,
                 }));
-                Run($"INSERT INTO {table} ({columns}) SELECT {values} FROM copies CROSS JOIN originals JOIN {table} USING (run_key)");
+                Run($"INSERT INTO {table} ({columns}) SELECT {values} FROM copies CROSS JOIN original_{table}");
             }
             Run("COMMIT");
             stored += copies * originals;
