@@ -96,7 +96,7 @@ internal sealed partial class EventRouter(IEventLog events, FlowListeners listen
             }
             await consumer.AckAsync(delivery, cancel);
         }
-        catch (RpcException error) when (error.Code is RpcException.StatusCode.InvalidArgument or RpcException.StatusCode.ResourceExhausted)
+        catch (RpcException error) when (error.Code == RpcException.StatusCode.InvalidArgument)
         {
             LogRefused(log, error, delivery.Logged.Event);
             await consumer.TermAsync(delivery, error.Message, cancel);
