@@ -47,7 +47,7 @@ public sealed class EventRouterTests : IAsyncLifetime
 
     private IEventLog Log => server.Server.Services.GetRequiredService<IEventLog>();
 
-    public async ValueTask InitializeAsync() => server = await TestServer.StartAsync();
+    public async ValueTask InitializeAsync() => server = await TestServer.StartAsync(("Http:RequestsPerSecond", "0"));
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 

@@ -11,7 +11,7 @@ public sealed class EventTracingTests(NatsServer nats) : IClassFixture<NatsServe
     [Fact]
     public async Task A_trace_goes_through_the_headers_of_NATS_and_on_through_an_outgoing_webhook()
     {
-        await using var server = await TestServer.StartAsync(("Events:Nats", nats.Url), ("Events:NatsStream", "TRACE"), ("Events:NatsPrefix", "trace"));
+        await using var server = await TestServer.StartAsync(("Events:Nats", nats.Url), ("Events:NatsStream", "TRACE"), ("Events:NatsPrefix", "trace"), ("Http:RequestsPerSecond", "0"));
         await using var target = await CountingTarget.StartAsync();
         await server.Http.CallAsync(HttpMethod.Put, "secrets/hook", """{"value":"of the hook"}""");
         await server.Http.PostAsync("event-subscriptions", $$"""{"url":"{{target.Url}}/hook","secret":"secret://hook","pattern":"order.placed"}""");

@@ -15,7 +15,7 @@ public sealed class SubscriptionApiTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        server = await TestServer.StartAsync();
+        server = await TestServer.StartAsync(("Http:RequestsPerSecond", "0"));
         target = await CountingTarget.StartAsync();
         await server.Http.CallAsync(HttpMethod.Put, "secrets/first", """{"value":"the first key"}""");
         await server.Http.CallAsync(HttpMethod.Put, "secrets/second", """{"value":"the second key"}""");

@@ -121,7 +121,7 @@ public sealed class FlowTaskTests
 
     private static async Task<TestServer> StartAsync()
     {
-        var server = await TestServer.StartAsync();
+        var server = await TestServer.StartAsync(("Http:RequestsPerSecond", "0"));
         await server.Http.ApplyAsync("shop/release", Flow);
         return server;
     }
