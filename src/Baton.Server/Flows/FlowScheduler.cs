@@ -21,8 +21,8 @@ namespace Baton.Server.Flows;
 /// <summary>
 /// Keeps one schedule workflow running for each flow in force that has a schedule.
 ///
-/// What to do is in the records: a flow whose schedule is not current. One process at a time takes a flow (a lease of a
-/// minute), and does what may be done twice: (1) ask the schedules of earlier revisions to hand over, and wait for the place in the
+/// What to do is in the records: a flow whose schedule is not current. One process at a time takes a flow (a lease of
+/// half a minute), and does what may be done twice: (1) ask the schedules of earlier revisions to hand over, and wait for the place in the
 /// log of events where they end, which stays in their results, (2) start that of the revision in force from there, whose
 /// workflow id has the revision in it and is never used again, (3) note that it is current, unless the flow has changed
 /// meanwhile. A crash between any two is made good by whoever looks next.
@@ -31,7 +31,7 @@ internal sealed partial class FlowScheduler(
     IDbContextFactory<BatonDb> databases, ITemporalClient client, RunAttributes attributes, FlowHost host, IEventLog events, BatonSettings settings, TimeProvider time, ILogger<FlowScheduler> log)
     : BackgroundService
 {
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     // For a hand-over, which takes a worker: without one the schedule stays as it is, and is looked at again.
