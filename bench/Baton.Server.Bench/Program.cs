@@ -15,7 +15,7 @@ static Command RunVerb()
     string[] measures = ["events", "api", "tasks", "flows", "tracing"];
     var only = new Option<string[]>("--only") { Description = "What to measure; all of it by default.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => measures };
     only.AcceptOnlyFromAmong(measures);
-    var seconds = new Option<int>("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 4 };
+    var seconds = new Option<int>("--seconds") { Description = "Length of each measurement.", DefaultValueFactory = _ => 3 };
     var warmUp = new Option<int>("--warm-up") { Description = "Seconds of load before each measurement.", DefaultValueFactory = _ => 2 };
     var pairs = new Option<int>("--pairs") { Description = "Pairs of rounds without tracing and with it.", DefaultValueFactory = _ => 12 };
     var (directory, baton) = (Folder(), Executable());

@@ -48,7 +48,7 @@ internal static class BenchFlows
         - wait:
             listen:
               to:
-                one: { with: { type: bench.awaited, subject: "${ .subject }" } }
+                one: { with: { type: bench.awaited, subject: "${ $workflow.input.subject }" } }
         """;
 
     /// <summary>What the soak does again and again: an event, a run, a question to a person, an answer, an event.</summary>

@@ -31,7 +31,7 @@ internal sealed class BatonProcess : IAsyncDisposable
     /// <param name="settings">KEY=VALUE, beside free ports and a rate limit that is there but never met.</param>
     public static async Task<BatonProcess> StartAsync(BenchFolder folders, string name, params string[] settings)
     {
-        var folder = folders.New($"baton-{Guid.NewGuid():N}");
+        var folder = folders.New("baton");
         var port = ChildProcess.FreePort();
         string[] all = [$"Http:Url=http://127.0.0.1:{port}", "Temporal:Port=0", "Http:RequestsPerSecond=1000000", .. settings];
         var process = ChildProcess.Start(folders.Baton, ["server", "run", "--data", folder, "--log-level", "error", .. all.SelectMany(setting => new[] { "--set", setting })]);

@@ -6,6 +6,7 @@ namespace Baton.Server.Bench.Servers;
 internal sealed class BenchFolder : IDisposable
 {
     private readonly DirectoryInfo root;
+    private int made;
 
     /// <param name="baton">The executable that is measured.</param>
     public BenchFolder(string parent, string baton)
@@ -26,7 +27,8 @@ internal sealed class BenchFolder : IDisposable
         }
     }
 
-    public string New(string name) => root.CreateSubdirectory(name).FullName;
+    /// <summary>A folder of its own for one server.</summary>
+    public string New(string name) => root.CreateSubdirectory($"{++made}-{name}").FullName;
 
     public void Dispose() => root.Delete(recursive: true);
 
