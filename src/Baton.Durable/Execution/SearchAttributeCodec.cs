@@ -52,7 +52,9 @@ internal static class SearchAttributeCodec
         return values;
     }
 
-    /// <summary>Every attribute must be known to the namespace and have a value of its type.</summary>
+    /// <summary>
+    /// Every attribute must be known to the namespace and have a value of its type. One that comes without its type is given it, since SDKs read histories by it.
+    /// </summary>
     public static void Require(SearchAttributes? attributes, NamespaceEntry space, Func<string, Exception> refuse)
     {
         if (attributes is null)
@@ -72,6 +74,8 @@ internal static class SearchAttributeCodec
             {
                 throw refuse($"invalid value for search attribute {name} of type {type}: {problem}");
             }
+
+            SetType(payload, type);
         }
 
         if (attributes.CalculateSize() is var size && size > 40 * 1024)
@@ -128,13 +132,21 @@ internal static class SearchAttributeCodec
         var typed = attributes.Clone();
         foreach (var (name, payload) in typed.IndexedFields)
         {
-            if (!payload.Metadata.ContainsKey("type") && TypeOf(name, payload, custom) is { } type)
+            if (TypeOf(name, payload, custom) is { } type)
             {
-                payload.Metadata["type"] = ByteString.CopyFromUtf8(type.ToString());
+                SetType(payload, type);
             }
         }
 
         return typed;
+    }
+
+    private static void SetType(Payload payload, AttributeType type)
+    {
+        if (!payload.Metadata.ContainsKey("type"))
+        {
+            payload.Metadata["type"] = ByteString.CopyFromUtf8(type.ToString());
+        }
     }
 
     private static AttributeType? TypeOf(string name, Payload payload, IReadOnlyDictionary<string, AttributeType> custom)

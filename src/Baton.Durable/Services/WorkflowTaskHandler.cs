@@ -143,14 +143,13 @@ internal static class LongPolls
 {
     private static readonly TimeSpan margin = TimeSpan.FromSeconds(1);
 
-    public static TimeSpan Limit(CallContext call, TimeSpan limit)
-    {
-        if (call.Deadline is not { } deadline)
-        {
-            return limit;
-        }
+    public static TimeSpan Limit(CallContext call, TimeSpan limit) =>
+        call.Deadline is { } deadline ? Limit(deadline - call.Clock.GetUtcNow(), limit) : limit;
 
-        var left = deadline - call.Clock.GetUtcNow() - margin;
-        return left < TimeSpan.Zero ? TimeSpan.FromMilliseconds(1) : left < limit ? left : limit;
+    /// <summary>A little less than what the caller has left: a second, or a tenth where that is less, so that a call of one second waits too.</summary>
+    public static TimeSpan Limit(TimeSpan left, TimeSpan limit)
+    {
+        var wait = left - (left / 10 < margin ? left / 10 : margin);
+        return wait <= TimeSpan.Zero ? TimeSpan.FromMilliseconds(1) : wait < limit ? wait : limit;
     }
 }

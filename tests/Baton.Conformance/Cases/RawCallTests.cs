@@ -179,6 +179,24 @@ public class RawCallTests(ServerFixture server) : ConformanceTest(server)
     }
 
     [Fact]
+    public async Task Search_attributes_without_a_type_have_one_in_the_history()
+    {
+        var request = StartRequest();
+        request.SearchAttributes = Untyped("first");
+        await Service.StartWorkflowExecutionAsync(request);
+        await CompleteAsync(await PollAsync(), new Command
+        {
+            CommandType = CommandType.UpsertWorkflowSearchAttributes, UpsertWorkflowSearchAttributesCommandAttributes = new() { SearchAttributes = Untyped("second") },
+        });
+        var events = await EventsAsync(request.WorkflowId);
+        Assert.All(
+            [events[0].WorkflowExecutionStartedEventAttributes.SearchAttributes, events[^1].UpsertWorkflowSearchAttributesEventAttributes.SearchAttributes],
+            static attributes => Assert.Equal("Keyword", attributes.IndexedFields[TestAttributes.Keyword.Name].Metadata["type"].ToStringUtf8()));
+
+        static SearchAttributes Untyped(string value) => new() { IndexedFields = { [TestAttributes.Keyword.Name] = Json(value).Payloads_[0] } };
+    }
+
+    [Fact]
     public async Task A_query_answer_over_the_limit_fails_the_query()
     {
         var execution = await StartAsync();
