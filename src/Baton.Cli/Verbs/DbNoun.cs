@@ -63,15 +63,11 @@ internal static class DbNoun
     private static Command Backup(Target target)
     {
         var folder = new Argument<string>("FOLDER") { Description = "New folder for the backup." };
-        var command = new Command("backup", "Copy the databases of a data folder, also while the server runs; each copy is checked.") { folder };
+        var command = new Command("backup", "Copy the databases of a data folder, and records on PostgreSQL, also while the server runs; each copy is checked.") { folder };
         command.SetAction(async (parsed, cancel) =>
         {
             var console = OutputOptions.Console(parsed);
-            var manifest = await console.WaitAsync("copying", () => DataTools.BackupAsync(target.Folder(parsed), parsed.GetRequiredValue(folder), TimeProvider.System, cancel));
-            if (target.Database(parsed).Postgres is not null)
-            {
-                console.Note("records are on PostgreSQL and not in this backup: use pg_dump for them");
-            }
+            var manifest = await console.WaitAsync("copying", () => DataTools.BackupAsync(target.Database(parsed), target.Folder(parsed), parsed.GetRequiredValue(folder), TimeProvider.System, cancel));
             Print(console, manifest);
         });
         return command;
@@ -80,33 +76,41 @@ internal static class DbNoun
     private static Command Restore(Target target)
     {
         var folder = new Argument<string>("FOLDER") { Description = "What `baton db backup` made." };
-        var command = new Command("restore", "Put a backup in the place of the databases of a data folder whose server is stopped; those are kept as NAME.before-restore.") { folder };
+        var command = new Command("restore", "Put a backup in the place of the databases of a data folder whose server is stopped; those are kept as NAME.before-restore. With Database:Postgres records go to that database, which must be empty.") { folder };
         command.SetAction(async (parsed, cancel) =>
         {
             var console = OutputOptions.Console(parsed);
-            Print(console, await console.WaitAsync("copying", () => DataTools.RestoreAsync(parsed.GetRequiredValue(folder), target.Folder(parsed), cancel)));
+            Print(console, await console.WaitAsync("copying", () => DataTools.RestoreAsync(target.Database(parsed), parsed.GetRequiredValue(folder), target.Folder(parsed), cancel)));
         });
         return command;
     }
 
     private static Command Move(Target target)
     {
-        var to = new Option<string>("--to") { Description = "postgres.", Required = true };
-        to.AcceptOnlyFromAmong("postgres");
-        var command = new Command("move", "Move all records from the data folder of a stopped server to the empty database that Database:Postgres names.") { to };
+        var to = new Option<string>("--to") { Description = "postgres, or sqlite for the way back.", Required = true };
+        to.AcceptOnlyFromAmong("postgres", "sqlite");
+        var command = new Command("move", "Move all records of a stopped server between its data folder and the database that Database:Postgres names; where they go must be empty.") { to };
         command.SetAction(async (parsed, cancel) =>
         {
             var console = OutputOptions.Console(parsed);
-            var postgres = target.Database(parsed).Postgres ?? throw new BatonException(
-                ErrorCodes.Usage, "no database is named", null, "give --set Database:Postgres=\"Host=...;Database=...\", or BATON_DATABASE__POSTGRES");
-            var tables = await console.WaitAsync("moving", () => DataTools.MoveToPostgresAsync(target.Folder(parsed), postgres, cancel));
+            var settings = target.Database(parsed);
+            if (settings.Postgres is null)
+            {
+                throw new BatonException(ErrorCodes.Usage, "no database is named", null, "give --set Database:Postgres=\"Host=...;Database=...\", or BATON_DATABASE__POSTGRES");
+            }
+            var isBack = parsed.GetRequiredValue(to) == "sqlite";
+            var tables = await console.WaitAsync("moving", () => isBack
+                ? DataTools.MoveToSqliteAsync(settings, target.Folder(parsed), cancel)
+                : DataTools.MoveToPostgresAsync(settings, target.Folder(parsed), cancel));
             if (console.IsJson)
             {
                 console.JsonList(Tables(tables).Select(table => table!.DeepClone()));
                 return;
             }
             Print(console, tables);
-            console.Note("moved and compared; from now on start the server with Database:Postgres. records.db stays as it was.");
+            console.Note(isBack
+                ? "moved and compared; from now on start the server without Database:Postgres. The database stays as it was."
+                : "moved and compared; from now on start the server with Database:Postgres. records.db stays as it was.");
         });
         return command;
     }

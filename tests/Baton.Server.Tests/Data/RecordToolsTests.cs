@@ -5,6 +5,7 @@ using Baton.Server.Data.Retention;
 using Baton.Server.Data.Tools;
 using Baton.Server.Errors;
 using Baton.Server.Identity;
+using Baton.Server.Settings;
 using Baton.Server.Tasks;
 using Baton.Server.Tests.Tasks;
 using Microsoft.EntityFrameworkCore;
@@ -29,7 +30,7 @@ public sealed class RecordToolsTests(PostgresServer postgres)
                 await FillAsync(server, 1);
             }
         });
-        var manifest = await DataTools.BackupAsync(server.DataFolder, backup, server.Time, default);
+        var manifest = await DataTools.BackupAsync(new(), server.DataFolder, backup, server.Time, default);
         await stop.CancelAsync();
         await writing;
         Assert.Equal(["baton.db", "events.db", "records.db"], manifest.Files.Select(file => file.Name));
@@ -39,10 +40,10 @@ public sealed class RecordToolsTests(PostgresServer postgres)
         Assert.True(copied.Tables.Single(table => table.Name == "Tasks").Rows >= 20);
         await FillAsync(server, 5);
         using var other = new TemporaryFolder();
-        await DataTools.RestoreAsync(backup, other.Path, default);
+        await DataTools.RestoreAsync(new(), backup, other.Path, default);
         Assert.Equal(copied.Tables, (await DataTools.StatusAsync(new(), other.Path, default)).Tables);
 
-        var inUse = await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(backup, server.DataFolder, default));
+        var inUse = await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(new(), backup, server.DataFolder, default));
         Assert.Equal(ErrorCodes.AlreadyUp, inUse.Code);
     }
 
@@ -51,18 +52,18 @@ public sealed class RecordToolsTests(PostgresServer postgres)
     {
         await using var server = await TestServer.StartAsync();
         var backup = Path.Combine(server.DataFolder, "backup");
-        await DataTools.BackupAsync(server.DataFolder, backup, server.Time, default);
+        await DataTools.BackupAsync(new(), server.DataFolder, backup, server.Time, default);
         using var other = new TemporaryFolder();
         await using (var file = File.OpenWrite(Path.Combine(backup, "records.db")))
         {
             file.Position = 5000;
             file.WriteByte(77);
         }
-        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(backup, other.Path, default))).Code);
+        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(new(), backup, other.Path, default))).Code);
         Assert.Empty(Directory.GetFiles(other.Path, "*.db"));
         File.Delete(Path.Combine(backup, "backup.json"));
-        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(backup, other.Path, default))).Code);
-        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.BackupAsync(server.DataFolder, backup, server.Time, default))).Code);
+        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(new(), backup, other.Path, default))).Code);
+        Assert.Equal(ErrorCodes.BackupInvalid, (await Assert.ThrowsAsync<BatonException>(() => DataTools.BackupAsync(new(), server.DataFolder, backup, server.Time, default))).Code);
     }
 
     [Fact]
@@ -78,24 +79,83 @@ public sealed class RecordToolsTests(PostgresServer postgres)
             id = (await server.Server.Services.GetRequiredService<TaskStore>().ListAsync(new(0, 1), default)).Items[0].Id;
             await server.Server.Services.GetRequiredService<AuditLog>().WriteAsync(new(Caller.System("test"), "test.act", "test/1"));
             var backup = Path.Combine(folder.Path, "backup");
-            await DataTools.BackupAsync(server.DataFolder, backup, server.Time, default);
-            await DataTools.RestoreAsync(backup, folder.Path, default);
+            await DataTools.BackupAsync(new(), server.DataFolder, backup, server.Time, default);
+            await DataTools.RestoreAsync(new(), backup, folder.Path, default);
             // The audit is signed with the keys beside it.
             File.Copy(Path.Combine(server.DataFolder, "keys.json"), Path.Combine(folder.Path, "keys.json"));
             before = (await DataTools.StatusAsync(new(), folder.Path, default)).Tables;
         }
 
-        var moved = await DataTools.MoveToPostgresAsync(folder.Path, connection, default);
+        var moved = await DataTools.MoveToPostgresAsync(new() { Postgres = connection }, folder.Path, default);
 
         Assert.Equal(before.OrderBy(table => table.Name), moved.OrderBy(table => table.Name));
         Assert.True(moved.Single(table => table.Name == "Tasks").Rows >= 30);
         Assert.Equal(moved, (await DataTools.StatusAsync(new() { Postgres = connection }, folder.Path, default)).Tables);
-        Assert.Equal(ErrorCodes.MoveRefused, (await Assert.ThrowsAsync<BatonException>(() => DataTools.MoveToPostgresAsync(folder.Path, connection, default))).Code);
+        Assert.Equal(ErrorCodes.MoveRefused, (await Assert.ThrowsAsync<BatonException>(() => DataTools.MoveToPostgresAsync(new() { Postgres = connection }, folder.Path, default))).Code);
 
         await using var onPostgres = await TestServer.StartAsync(("Database:Postgres", connection), ("Secrets:KeyFile", Path.Combine(folder.Path, "keys.json")));
         Assert.Equal("completed", (await onPostgres.GetAsync($"tasks/{id}")).GetProperty("task").Text("status"));
         await FillAsync(onPostgres, 1);
         Assert.True((await onPostgres.GetAsync("audit/verify")).GetProperty("clean").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Records_on_postgres_are_backed_up_in_one_state_and_restored_on_either_database()
+    {
+        var settings = new DatabaseSettings { Postgres = await postgres.CreateDatabaseAsync() };
+        using var other = new TemporaryFolder();
+        var backup = Path.Combine(other.Path, "backup");
+        await using var server = await TestServer.StartAsync(("Database:Postgres", settings.Postgres));
+        await FillAsync(server, 10);
+        using var stop = new CancellationTokenSource();
+        var writing = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                await FillAsync(server, 1);
+            }
+        });
+
+        var manifest = await DataTools.BackupAsync(settings, server.DataFolder, backup, server.Time, default);
+
+        await stop.CancelAsync();
+        await writing;
+        Assert.Equal(["baton.db", "events.db", "records.db"], manifest.Files.Select(file => file.Name));
+        var copied = (await DataTools.StatusAsync(new(), backup, default)).Tables.OrderBy(table => table.Name).ToList();
+        var tasks = copied.Single(table => table.Name == "Tasks").Rows;
+        Assert.True(tasks >= 10);
+        // Two entries for each task, also for those that were made meanwhile: it is one state.
+        Assert.InRange(copied.Single(table => table.Name == "TaskEntries").Rows, (tasks * 2) - 1, tasks * 2);
+
+        // Into PostgreSQL again, which must be empty, and into a data folder.
+        var used = await Assert.ThrowsAsync<BatonException>(() => DataTools.RestoreAsync(settings, backup, Path.Combine(other.Path, "used"), default));
+        Assert.Equal(ErrorCodes.MoveRefused, used.Code);
+        var fresh = new DatabaseSettings { Postgres = await postgres.CreateDatabaseAsync() };
+        await DataTools.RestoreAsync(fresh, backup, Path.Combine(other.Path, "first"), default);
+        await DataTools.RestoreAsync(new(), backup, Path.Combine(other.Path, "second"), default);
+        Assert.Equal(copied, (await DataTools.StatusAsync(fresh, other.Path, default)).Tables.OrderBy(table => table.Name));
+        Assert.Equal(copied, (await DataTools.StatusAsync(new(), Path.Combine(other.Path, "second"), default)).Tables.OrderBy(table => table.Name));
+        Assert.Equal(["baton.db", "events.db"], Directory.GetFiles(Path.Combine(other.Path, "first"), "*.db").Select(Path.GetFileName).Order());
+        await using var restored = await TestServer.StartAsync(("Database:Postgres", fresh.Postgres), ("Secrets:KeyFile", Path.Combine(server.DataFolder, "keys.json")));
+        Assert.Equal(tasks, (await restored.GetAsync("tasks")).GetProperty("total").GetInt32());
+        await FillAsync(restored, 1);
+    }
+
+    [Fact]
+    public async Task Records_move_back_to_a_data_folder()
+    {
+        var settings = new DatabaseSettings { Postgres = await postgres.CreateDatabaseAsync() };
+        using var folder = new TemporaryFolder();
+        await using (var server = await TestServer.StartAsync(("Database:Postgres", settings.Postgres)))
+        {
+            await FillAsync(server, 10);
+        }
+
+        var moved = await DataTools.MoveToSqliteAsync(settings, folder.Path, default);
+
+        Assert.Equal((await DataTools.StatusAsync(settings, folder.Path, default)).Tables, moved);
+        Assert.Equal(moved.OrderBy(table => table.Name), (await DataTools.StatusAsync(new(), folder.Path, default)).Tables.OrderBy(table => table.Name));
+        Assert.Equal(ErrorCodes.MoveRefused, (await Assert.ThrowsAsync<BatonException>(() => DataTools.MoveToSqliteAsync(settings, folder.Path, default))).Code);
     }
 
     [Fact]

@@ -55,7 +55,7 @@ internal static class SecretNoun
         var name = Name();
         var reveal = new Option<bool>("--reveal") { Description = "Print the value (secrets.reveal; recorded in the audit)." };
         var version = new Option<int?>("--version-number") { Description = "Version to reveal (default: the latest).", HelpName = "N" };
-        var command = new Command("show", "Show a secret.") { name, reveal, version };
+        var command = new Command("show", "Show name, version and flows of a secret; its value only with --reveal.") { name, reveal, version };
         api.SetAction(command, async call =>
         {
             if (!call.Get(reveal))

@@ -24,13 +24,19 @@ internal static class DataBackup
     private const int FormatVersion = 1;
     private const string Pattern = "*.db";
     private const string Spans = "traces.db";
+    private const string Restoring = ".restoring";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    public static async Task<BackupManifest> MakeAsync(string folder, string target, TimeProvider time, CancellationToken cancel)
+    /// <param name="folder">Data folder.</param>
+    /// <param name="target">New folder.</param>
+    /// <param name="writeRecords">Writes the records to a file, where they are not in the data folder; a records.db there is an old one, and left out.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="cancel">Leaves what is no backup.</param>
+    public static async Task<BackupManifest> MakeAsync(string folder, string target, Func<string, Task>? writeRecords, TimeProvider time, CancellationToken cancel)
     {
-        var sources = Directory.Exists(folder) ? Directory.GetFiles(folder, Pattern).Where(file => Path.GetFileName(file) != Spans).Order(StringComparer.Ordinal).ToList() : [];
-        if (sources.Count == 0)
+        var sources = Directory.Exists(folder) ? Directory.GetFiles(folder, Pattern).Where(file => Path.GetFileName(file) is not Spans && (writeRecords is null || Path.GetFileName(file) is not DataModule.FileName)).ToList() : [];
+        if (sources.Count == 0 && writeRecords is null)
         {
             throw new BatonException(ErrorCodes.BackupInvalid, $"there is nothing to back up in {folder}", "it has no database", "name the data folder with --data");
         }
@@ -40,11 +46,24 @@ internal static class DataBackup
         }
         Directory.CreateDirectory(target);
         var files = new List<BackupFile>();
-        foreach (var source in sources)
+        // Written beside, and then copied as the others are: checked, and a plain file.
+        var written = Path.Combine(target, "writing");
+        if (writeRecords is not null)
+        {
+            Directory.CreateDirectory(written);
+            sources.Add(Path.Combine(written, DataModule.FileName));
+            await writeRecords(sources[^1]);
+        }
+        foreach (var source in sources.OrderBy(Path.GetFileName, StringComparer.Ordinal))
         {
             var copy = Path.Combine(target, Path.GetFileName(source));
             await Task.Run(() => Copy(source, copy), cancel);
             files.Add(await DescribeAsync(copy, cancel));
+        }
+        if (writeRecords is not null)
+        {
+            Release(sources[^1]);
+            Directory.Delete(written, recursive: true);
         }
         var manifest = new BackupManifest(FormatVersion, time.GetUtcNow(), files);
         await File.WriteAllTextAsync(Path.Combine(target, ManifestName), JsonSerializer.Serialize(manifest, Json), cancel);
@@ -52,16 +71,27 @@ internal static class DataBackup
     }
 
     /// <summary>Puts a backup in the place of what a data folder holds, whose databases are kept as NAME.before-restore.</summary>
-    public static async Task<BackupManifest> RestoreAsync(string backup, string folder, CancellationToken cancel)
+    /// <param name="backup">What <see cref="MakeAsync"/> made.</param>
+    /// <param name="folder">Data folder of a server that is stopped.</param>
+    /// <param name="readRecords">Takes the records from a file, where they are not to be in the data folder; before anything else changes.</param>
+    /// <param name="cancel">Before anything has changed.</param>
+    public static async Task<BackupManifest> RestoreAsync(string backup, string folder, Func<string, Task>? readRecords, CancellationToken cancel)
     {
         var manifest = await CheckAsync(backup, cancel);
         using var stopped = DataFolder.Open(folder);
         // Copied first, so that a full disk leaves everything as it was.
         foreach (var file in manifest.Files)
         {
-            File.Copy(Path.Combine(backup, file.Name), stopped.File(file.Name + ".restoring"), overwrite: true);
+            File.Copy(Path.Combine(backup, file.Name), stopped.File(file.Name + Restoring), overwrite: true);
         }
-        foreach (var file in manifest.Files)
+        if (readRecords is not null && manifest.Files.Any(file => file.Name == DataModule.FileName))
+        {
+            var records = stopped.File(DataModule.FileName + Restoring);
+            await readRecords(records);
+            Release(records);
+            File.Delete(records);
+        }
+        foreach (var file in manifest.Files.Where(file => readRecords is null || file.Name != DataModule.FileName))
         {
             var place = stopped.File(file.Name);
             foreach (var beside in new[] { "", "-wal", "-shm" })
@@ -71,7 +101,7 @@ internal static class DataBackup
                     File.Move(place + beside, $"{place}.before-restore{beside}", overwrite: true);
                 }
             }
-            File.Move(place + ".restoring", place);
+            File.Move(place + Restoring, place);
         }
         return manifest;
     }
@@ -118,6 +148,16 @@ internal static class DataBackup
         // A plain file, with no log beside it.
         check.CommandText = "PRAGMA journal_mode = DELETE";
         check.ExecuteNonQuery();
+    }
+
+    /// <summary>Closes a database that pooled connections still have open, with its log.</summary>
+    private static void Release(string file)
+    {
+        SqliteConnection.ClearAllPools();
+        foreach (var beside in new[] { "-wal", "-shm" })
+        {
+            File.Delete(file + beside);
+        }
     }
 
     private static async Task<BackupFile> DescribeAsync(string path, CancellationToken cancel)

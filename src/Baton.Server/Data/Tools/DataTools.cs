@@ -36,35 +36,54 @@ public static class DataTools
         return pending;
     }
 
-    /// <inheritdoc cref="DataBackup"/>
-    public static Task<BackupManifest> BackupAsync(string folder, string target, TimeProvider time, CancellationToken cancel) => DataBackup.MakeAsync(folder, target, time, cancel);
+    /// <summary>
+    /// Backs up what the data folder holds, and the records of PostgreSQL where they are there: in one state, as a records.db like
+    /// that of a server without PostgreSQL. See <see cref="DataBackup"/>.
+    /// </summary>
+    public static Task<BackupManifest> BackupAsync(DatabaseSettings settings, string folder, string target, TimeProvider time, CancellationToken cancel) =>
+        DataBackup.MakeAsync(folder, target, settings.Postgres is null ? null : file => CopyAsync(settings, new(), file, cancel), time, cancel);
 
-    /// <inheritdoc cref="DataBackup.RestoreAsync"/>
-    public static Task<BackupManifest> RestoreAsync(string backup, string folder, CancellationToken cancel) => DataBackup.RestoreAsync(backup, folder, cancel);
+    /// <summary>Restores a backup of either kind: into the data folder, and its records into the empty database that settings name, if they do.</summary>
+    public static Task<BackupManifest> RestoreAsync(DatabaseSettings settings, string backup, string folder, CancellationToken cancel) =>
+        DataBackup.RestoreAsync(backup, folder, settings.Postgres is null ? null : file => CopyAsync(new(), settings, file, cancel), cancel);
 
-    /// <inheritdoc cref="RecordMove"/>
-    public static async Task<IReadOnlyList<RecordTable>> MoveToPostgresAsync(string folder, string postgres, CancellationToken cancel)
+    /// <summary>Moves the records of a stopped server from its data folder to the empty database that settings name. See <see cref="RecordMove"/>.</summary>
+    public static async Task<IReadOnlyList<RecordTable>> MoveToPostgresAsync(DatabaseSettings settings, string folder, CancellationToken cancel)
     {
         using var stopped = DataFolder.Open(folder);
-        await using var source = Open(new(), folder);
-        await using var target = Open(new() { Postgres = postgres }, folder);
+        return await CopyAsync(new(), settings, Existing(folder), cancel);
+    }
+
+    /// <summary>Moves records back, to a data folder that has none. Whoever works on the database must be stopped: what comes later is not moved.</summary>
+    public static async Task<IReadOnlyList<RecordTable>> MoveToSqliteAsync(DatabaseSettings settings, string folder, CancellationToken cancel)
+    {
+        using var stopped = DataFolder.Open(folder);
+        return await CopyAsync(settings, new(), stopped.File(DataModule.FileName), cancel);
+    }
+
+    /// <param name="file">Of the side that is on SQLite.</param>
+    private static async Task<IReadOnlyList<RecordTable>> CopyAsync(DatabaseSettings from, DatabaseSettings to, string file, CancellationToken cancel)
+    {
+        await using var source = Connect(from, file);
+        await using var target = Connect(to, file);
         await DataModule.MigrateAsync(source, cancel);
         await DataModule.MigrateAsync(target, cancel);
         return await RecordMove.RunAsync(source, target, cancel);
     }
 
-    private static BatonDb Open(DatabaseSettings settings, string folder, bool create = false)
+    private static BatonDb Open(DatabaseSettings settings, string folder, bool create = false) =>
+        Connect(settings, settings.Postgres is not null || create ? Path.Combine(folder, DataModule.FileName) : Existing(folder));
+
+    private static string Existing(string folder) => Path.Combine(folder, DataModule.FileName) is var file && File.Exists(file) ? file : throw new BatonException(
+        ErrorCodes.NotFound, $"there are no records in {Path.GetFullPath(folder)}", null, "name the data folder with --data, or the database with --set Database:Postgres=...");
+
+    private static BatonDb Connect(DatabaseSettings settings, string file)
     {
         if (settings.Postgres is { } postgres)
         {
             var options = new DbContextOptionsBuilder<PostgresBatonDb>();
             DataModule.UsePostgres(options, postgres);
             return new PostgresBatonDb(options.Options);
-        }
-        var file = Path.Combine(folder, DataModule.FileName);
-        if (!create && !File.Exists(file))
-        {
-            throw new BatonException(ErrorCodes.NotFound, $"there are no records in {Path.GetFullPath(folder)}", null, "name the data folder with --data, or the database with --set Database:Postgres=...");
         }
         var sqlite = new DbContextOptionsBuilder<SqliteBatonDb>();
         DataModule.UseSqlite(sqlite, file);

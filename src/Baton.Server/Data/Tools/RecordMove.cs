@@ -1,15 +1,17 @@
+using System.Data;
 using System.Globalization;
 using Baton.Server.Errors;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace Baton.Server.Data.Tools;
 
 /// <summary>
-/// Moves all records from SQLite to an empty PostgreSQL database, in one transaction: (1) both sides are migrated to the same model,
-/// (2) the target must be empty, (3) tables are copied, those that others refer to first, (4) each is read back and compared by
-/// number of rows and hash, (5) only then is it committed. The source stays as it is.
+/// Copies all records to an empty database, of the other kind or of the same, in one transaction: (1) both sides are migrated to the
+/// same model, (2) the target must be empty, (3) the source is read in one state (its writers go on meanwhile), tables that others
+/// refer to first, (4) each is read back and compared by number of rows and hash, (5) only then is it committed. The source stays as it is.
 /// </summary>
 internal static class RecordMove
 {
@@ -18,7 +20,8 @@ internal static class RecordMove
 
     public static async Task<IReadOnlyList<RecordTable>> RunAsync(BatonDb source, BatonDb target, CancellationToken cancel)
     {
-        await using var transaction = await BeginAsync(target, cancel);
+        await using var snapshot = await BeginAsync(source, IsolationLevel.RepeatableRead, cancel);
+        await using var transaction = await BeginAsync(target, IsolationLevel.Unspecified, cancel);
         foreach (var type in RecordTable.All(target))
         {
             if (await RecordTable.RowsOf(target, type).AnyAsync(cancel))
@@ -45,11 +48,11 @@ internal static class RecordMove
         return moved;
     }
 
-    private static async Task<Microsoft.EntityFrameworkCore.Storage.IDbContextTransaction> BeginAsync(BatonDb target, CancellationToken cancel)
+    private static async Task<IDbContextTransaction> BeginAsync(BatonDb db, IsolationLevel isolation, CancellationToken cancel)
     {
         try
         {
-            return await target.Database.BeginTransactionAsync(cancel);
+            return await db.Database.BeginTransactionAsync(isolation, cancel);
         }
         catch (NpgsqlException exception)
         {
@@ -93,6 +96,11 @@ internal static class RecordMove
     /// <summary>Keys that the database numbers go on after the last one that was moved.</summary>
     private static async Task ContinueKeysAsync(BatonDb target, IEntityType type, CancellationToken cancel)
     {
+        if (target is not PostgresBatonDb)
+        {
+            // SQLite does so by itself.
+            return;
+        }
         foreach (var key in type.GetProperties().Where(property => property.ValueGenerated == ValueGenerated.OnAdd && (property.ClrType == typeof(int) || property.ClrType == typeof(long))))
         {
             var (table, column) = (type.GetTableName()!, key.GetColumnName());
