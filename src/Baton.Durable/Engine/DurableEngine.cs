@@ -46,7 +46,7 @@ internal sealed class DurableEngine : IAsyncDisposable
         this.store = store;
         this.logger = logger;
         Core = new EngineCore(store, clock, limits, logger);
-        metrics = new EngineMetrics(() => commands.Count);
+        metrics = new EngineMetrics(() => commands.Count, () => Core.LoadedCount, Core.Matcher.Counts);
         loop = new Thread(Loop) { Name = "durable loop", IsBackground = true };
         committer = new Thread(CommitLoop) { Name = "durable committer", IsBackground = true };
     }

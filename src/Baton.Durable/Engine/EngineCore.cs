@@ -93,6 +93,9 @@ internal sealed class EngineCore
     /// <summary>Nothing waits for a worker or is with one: skipped time may pass.</summary>
     public bool IsIdle => busy.Count == 0;
 
+    /// <summary>Executions in memory. May be asked for by any thread.</summary>
+    public int LoadedCount => entities.Count;
+
     /// <summary>False while the store cannot be read after a failure.</summary>
     public bool IsLoaded => loaded;
 

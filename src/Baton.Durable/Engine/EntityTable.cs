@@ -22,6 +22,8 @@ internal sealed class EntityTable(IEntityReader store)
 
     public IEnumerable<Entity> InMemory => cache.Values;
 
+    public int Count => cache.Count;
+
     public void Register(EntityKind kind, Func<EntityRecord, Entity> load) => factories.Add(kind, load);
 
     public bool Contains(Entity entity) => cache.ContainsKey(entity.RunKey);

@@ -29,6 +29,9 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
     private int nextSweep = IdleQueues;
     private long lastPollAt;
 
+    /// <summary>One for each kind of task.</summary>
+    public IReadOnlyList<MatchCounts> Counts { get; } = [.. Enum.GetValues<TaskKind>().Where(static kind => kind != TaskKind.None).Order().Select(static kind => new MatchCounts(kind))];
+
     /// <summary>When a throttled queue may give out its next task.</summary>
     public long NextAt() => throttled.TryPeek(out _, out var at) ? at : Instant.Never;
 
@@ -38,7 +41,7 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
         var queue = Get(Route(task));
         if (queue.Add(task, step.Now) && queue.HasPoller)
         {
-            Serve(step, queue);
+            Serve(step, queue, task);
         }
     }
 
@@ -228,7 +231,10 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
         }
     }
 
-    private void Serve(Step step, TaskQueue queue)
+    /// <param name="step">Whose effects these are.</param>
+    /// <param name="queue">Whose tasks go out.</param>
+    /// <param name="offered">The task that came just now; null when something else made room for one.</param>
+    private void Serve(Step step, TaskQueue queue, TaskRef? offered = null)
     {
         while (queue.HasPoller)
         {
@@ -248,7 +254,7 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
                 return;
             }
 
-            if (queue.Backlog.Count == 0 || queue.ThrottledUntil > step.Now || !ServeTask(step, queue))
+            if (queue.Backlog.Count == 0 || queue.ThrottledUntil > step.Now || !ServeTask(step, queue, offered))
             {
                 return;
             }
@@ -256,7 +262,7 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
     }
 
     /// <summary>Gives one task to a poller. False when there is no task, no poller or no token for one.</summary>
-    private bool ServeTask(Step step, TaskQueue queue)
+    private bool ServeTask(Step step, TaskQueue queue, TaskRef? offered)
     {
         var limiter = queue.Settings.Limiter;
         if (!limiter.TryTake(step.Now, out var retryAt))
@@ -278,6 +284,7 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
             if (poller.TryStart(step, task))
             {
                 queue.Dispatched.Add(step.Now);
+                queue.Counts.Handed(task == offered, (double)waited / Instant.Second);
                 return true;
             }
         }
@@ -323,7 +330,7 @@ internal sealed class Matcher(DeploymentRegistry deployments, BuildIdRegistry bu
         ref var queue = ref CollectionsMarshal.GetValueRefOrAddDefault(queues, key, out var known);
         if (!known)
         {
-            queue = new TaskQueue(key, SettingsOf(key.NamespaceId, key.Name, key.Kind));
+            queue = new TaskQueue(key, SettingsOf(key.NamespaceId, key.Name, key.Kind), Counts[(int)key.Kind - 1]);
             var added = queue;
             DropIdle(added);
             return added;

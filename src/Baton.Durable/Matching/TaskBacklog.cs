@@ -12,7 +12,7 @@ namespace Baton.Durable.Matching;
 /// lane with the lowest pass is next. A lane that was empty starts no lower than the pass served last, so that a key that was away gains no
 /// credit. A lane over its own rate is set aside until the rate allows its next task, and holds up nobody else.
 /// </remarks>
-internal sealed class TaskBacklog(TaskQueueSettings settings)
+internal sealed class TaskBacklog(TaskQueueSettings settings, MatchCounts? counts = null)
 {
     private const int DefaultPriority = 3;
     private const int IdleLanes = 1000;
@@ -47,6 +47,7 @@ internal sealed class TaskBacklog(TaskQueueSettings settings)
 
         lane.Tasks.Enqueue(task);
         level.Count++;
+        counts?.Changed(1);
         if (lane.Tasks.Count == 1)
         {
             lane.Pass = Math.Max(lane.Pass, level.Served);
@@ -65,6 +66,7 @@ internal sealed class TaskBacklog(TaskQueueSettings settings)
             if (level.Count > 0 && Take(level, now, ref retryAt) is { } task)
             {
                 keys.Remove(KeyOf(task));
+                counts?.Changed(-1);
                 return task;
             }
         }
@@ -74,6 +76,7 @@ internal sealed class TaskBacklog(TaskQueueSettings settings)
 
     public void Clear()
     {
+        counts?.Changed(-Count);
         levels.Clear();
         keys.Clear();
     }

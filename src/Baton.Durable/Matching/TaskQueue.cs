@@ -4,7 +4,7 @@ using Baton.Durable.State;
 namespace Baton.Durable.Matching;
 
 /// <summary>Tasks, queries and pollers of one queue of one worker version.</summary>
-internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings)
+internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings, MatchCounts counts)
 {
     /// <summary>A worker that has not asked for this long is no longer shown.</summary>
     public const long SeenFor = 5 * Instant.Minute;
@@ -17,7 +17,9 @@ internal sealed class TaskQueue(QueueKey key, TaskQueueSettings settings)
 
     public TaskQueueSettings Settings { get; } = settings;
 
-    public TaskBacklog Backlog { get; } = new(settings);
+    public TaskBacklog Backlog { get; } = new(settings, counts);
+
+    public MatchCounts Counts { get; } = counts;
 
     public RateMeter Added { get; } = new();
 

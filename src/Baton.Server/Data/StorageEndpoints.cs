@@ -1,5 +1,6 @@
 using Baton.Server.Data.Retention;
 using Baton.Server.Hosting;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -20,7 +21,7 @@ internal sealed record StorageView(string Database, long? DatabaseBytes, IReadOn
 internal static class StorageEndpoints
 {
     public static void MapStorage(this IEndpointRouteBuilder api) =>
-        api.MapGet("/storage", ShowAsync).RequirePermission(Permissions.StorageRead).WithName("getStorage").WithTags("Storage");
+        api.MapGet("/storage", ShowAsync).WithTags("Storage").Describe("getStorage", "Show what takes how much room, and how long it stays.").RequirePermission(Permissions.StorageRead);
 
     private static async Task<StorageView> ShowAsync(BatonDb db, DataFolder folder, IEnumerable<IRetainedKind> kinds, IEnumerable<RetentionRule> rules, CancellationToken cancel)
     {
@@ -33,7 +34,7 @@ internal static class StorageEndpoints
         return new(
             postgres ? "postgres" : "sqlite",
             postgres ? await db.Database.SqlQuery<long>($"""SELECT pg_database_size(current_database()) AS "Value" """).SingleAsync(cancel) : null,
-            [.. new DirectoryInfo(folder.Path).EnumerateFiles("*.db*").OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => new StoredFile(file.Name, file.Length))],
+            [.. folder.Databases().Select(file => new StoredFile(file.Name, file.Length))],
             [.. tables.OrderBy(table => table.Name, StringComparer.Ordinal)],
             [.. kinds.Select(kind => kind.Rule).Concat(rules).OrderBy(rule => rule.Kind, StringComparer.Ordinal)]);
     }

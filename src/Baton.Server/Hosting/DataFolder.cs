@@ -34,5 +34,8 @@ public sealed class DataFolder : IDisposable
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
+    /// <summary>Database files, and the logs beside them.</summary>
+    public IEnumerable<FileInfo> Databases() => new DirectoryInfo(Path).EnumerateFiles("*.db*").OrderBy(file => file.Name, StringComparer.Ordinal);
+
     public void Dispose() => folderLock.Dispose();
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Baton.Server.Data;
 using Baton.Server.Events.Log;
+using Baton.Server.Hosting;
 using Baton.Server.Tasks;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Caching.Hybrid;
@@ -27,7 +28,7 @@ internal sealed partial class OpenWork : BackgroundService
     private readonly ILogger<OpenWork> log;
     private Counted counted = new(0, 0, []);
 
-    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, IEventLog events, HybridCache cache, TimeProvider time, ILogger<OpenWork> log)
+    public OpenWork(ITemporalClient client, IDbContextFactory<BatonDb> databases, IEventLog events, HybridCache cache, DataFolder folder, TimeProvider time, ILogger<OpenWork> log)
     {
         (this.client, this.databases, this.events, this.cache, this.time, this.log) = (client, databases, events, cache, time, log);
         ServerTelemetry.Meter.CreateObservableGauge("baton.runs.open", () => counted.Runs, "{run}", "Runs that have not ended. Each replica tells the same.");
@@ -35,6 +36,10 @@ internal sealed partial class OpenWork : BackgroundService
         ServerTelemetry.Meter.CreateObservableGauge(
             "baton.events.lag", () => counted.Lags.Select(lag => new Measurement<long>(lag.Value, new KeyValuePair<string, object?>("baton.consumer", lag.Key))), "{event}",
             "Places in the log between a consumer and the end. Each replica tells the same.");
+        ServerTelemetry.Meter.CreateObservableGauge(
+            "baton.storage.size",
+            () => folder.Databases().Select(file => new Measurement<long>(file.Length, new KeyValuePair<string, object?>("baton.file", file.Name))),
+            "By", "Size of each database file in the data folder, its write-ahead log apart.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
