@@ -14,7 +14,9 @@ internal static class EventIds
 
     // Http
     public const int UnforeseenFailure = 1200;
+    public const int CertificateNotRead = 1201;
     public const int GraphFieldFailed = 1210;
+    public const int AgentToolFailed = 1211;
 
     // Audit and Secrets
     public const int AuditBroken = 1500;

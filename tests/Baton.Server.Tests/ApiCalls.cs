@@ -24,6 +24,15 @@ internal static class ApiCalls
         return (response.StatusCode, response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) == true && text.Length > 0 ? JsonNode.Parse(text) : null, response);
     }
 
+    /// <summary>A client of a new service account with this role (none: without any), whose token may be limited to scopes.</summary>
+    public static async Task<HttpClient> AsNewAsync(this TestServer server, string? role, string? name = null, params string[] scopes)
+    {
+        name ??= $"{role ?? "nobody"}-{Guid.NewGuid():N}";
+        await server.Http.PostAsync("users", new JsonObject { ["name"] = name, ["service"] = true, ["roles"] = new JsonArray(role is null ? [] : [role]) }.ToJsonString());
+        var token = await server.Http.PostAsync("tokens", new JsonObject { ["name"] = "test", ["user"] = name, ["scopes"] = new JsonArray([.. scopes]) }.ToJsonString());
+        return server.As((string?)token["token"]);
+    }
+
     public static async Task<JsonNode> ReadAsync(this HttpClient http, string path) => Success(await http.CallAsync(HttpMethod.Get, path));
 
     public static async Task<JsonNode> PostAsync(this HttpClient http, string path, string? body = null) => Success(await http.CallAsync(HttpMethod.Post, path, body));

@@ -90,6 +90,8 @@ internal sealed class ShiftedTime : TimeProvider
     public void Advance(TimeSpan by) => shift += by;
 
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + shift;
+
+    public override long GetTimestamp() => System.GetTimestamp() + (long)(shift.TotalSeconds * TimestampFrequency);
 }
 
 internal static class JsonText

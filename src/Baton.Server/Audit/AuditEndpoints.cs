@@ -1,7 +1,9 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text.Json;
 using Baton.Server.Data;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -54,16 +56,18 @@ internal static class AuditEndpoints
 
     public static void MapAudit(this IEndpointRouteBuilder api)
     {
-        var audit = api.MapGroup("/audit").RequirePermission(Permissions.AuditRead);
-        audit.MapGet("", ListAsync);
-        audit.MapGet("/verify", (string? checkpoint, AuditVerifier verifier, CancellationToken cancel) =>
-            verifier.VerifyAsync(checkpoint is null ? null : AuditCheckpoint.Parse(checkpoint), cancel));
+        var audit = api.MapGroup("/audit").WithTags("Audit").RequirePermission(Permissions.AuditRead);
+        audit.MapGet("", ListAsync).Describe("listAudit", "List entries of the audit, the newest first.");
+        audit.MapGet("/verify", ([Description("Head of the chain that an earlier call gave, kept in a safe place.")] string? checkpoint, AuditVerifier verifier, CancellationToken cancel) =>
+            verifier.VerifyAsync(checkpoint is null ? null : AuditCheckpoint.Parse(checkpoint), cancel))
+            .Describe("verifyAudit", "Verify the chain of the audit.", "Finds changed, missing and added entries, and a cut end.");
         audit.MapGet("/export", ([AsParameters] AuditFilter filter, IDbContextFactory<BatonDb> databases, IOptions<JsonOptions> json, CancellationToken cancel) =>
-            Results.Stream(output => ExportAsync(output, filter, databases, json.Value.SerializerOptions, cancel), "application/jsonl", "audit.jsonl"));
+            Results.Stream(output => ExportAsync(output, filter, databases, json.Value.SerializerOptions, cancel), "application/jsonl", "audit.jsonl"))
+            .Describe("exportAudit", "Export the audit, the oldest entry first, one a line.").Produces<string>(contentType: "application/jsonl");
     }
 
     /// <summary>Newest first.</summary>
-    private static async Task<AuditPage> ListAsync([AsParameters] AuditFilter filter, BatonDb db, CancellationToken cancel, string? cursor = null, int limit = 50)
+    private static async Task<AuditPage> ListAsync([AsParameters] AuditFilter filter, BatonDb db, CancellationToken cancel, [Description("`next` of the page before.")] string? cursor = null, [Description("1 to 500.")] int limit = 50)
     {
         if (limit is < 1 or > MaxPage)
         {

@@ -14,6 +14,9 @@ public sealed class BatonException(string code, string message, string? cause, s
 
     public string Remedy { get; } = remedy;
 
+    /// <summary>All of it in one line, for callers that take text only.</summary>
+    public string Text => $"{Code}: {Message}{(Cause is null ? "" : $" ({Cause})")}. Remedy: {Remedy}.";
+
     /// <summary>Further members of the problem that HTTP answers.</summary>
     public IDictionary<string, object?> Details { get; } = new Dictionary<string, object?>(StringComparer.Ordinal);
 }

@@ -18,30 +18,34 @@ namespace Baton.Server.Flows;
 /// <summary>/flows: definitions, their versions, and starting runs of them.</summary>
 internal static class FlowEndpoints
 {
+    private const string Hello = """{"document":{"dsl":"1.0.3","namespace":"default","name":"hello","version":"1.0.0"},"do":[{"greet":{"set":{"text":"hello"}}}]}""";
+
     public static void MapFlows(this IEndpointRouteBuilder api)
     {
         var flows = api.MapGroup("/flows").WithTags("Flows");
         flows.MapGet("", (
                 [Description("Of this namespace only.")] string? ns, [Description("Part of the name or title.")] string? text, FlowStore store, Caller caller, CancellationToken aborted) =>
                 ListAsync(ns, text, store, caller, aborted))
-            .WithSummary("List flows by name.").RequirePermission(Permissions.FlowsRead, onFlow: true);
-        flows.MapPost("/validate", ValidateAsync).WithSummary("Report every problem of a flow, with line and column.").Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
+            .Describe("listFlows", "List flows by name.").RequirePermission(Permissions.FlowsRead, onFlow: true);
+        flows.MapPost("/validate", ValidateAsync).Describe("validateFlow", "Report every problem of a flow, with line and column.", "Nothing is kept.").Example(Hello).Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
             .RequirePermission(Permissions.FlowsRead, onFlow: true).NotAudited("it changes nothing");
-        flows.MapPut("/{namespace}/{name}", ApplyAsync).WithSummary("Put a definition in force; the same one again changes nothing.").Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
+        flows.MapPut("/{namespace}/{name}", ApplyAsync).Describe("applyFlow", "Put a definition in force; the same one again changes nothing.", "`If-Match` with the ETag that was read keeps changes of others; `If-None-Match: *` only makes a new flow.")
+            .Example(Hello).Produces<FlowApplied>().Produces<FlowApplied>(StatusCodes.Status201Created).Accepts<string>("application/yaml", "application/json").WithMetadata(new OwnBodyMetadata())
             .RequirePermission(Permissions.FlowsWrite, onFlow: true).Audited("flow.apply", "flow/{namespace}/{name}");
         flows.MapGet("/{namespace}/{name}", async (string @namespace, string name, FlowStore store, HttpContext http) =>
                 Tagged(http, await store.GetAsync(@namespace, name, "latest", http.RequestAborted)))
-            .WithSummary("Show the definition in force.").Produces<FlowDetail>().RequirePermission(Permissions.FlowsRead, onFlow: true);
-        flows.MapDelete("/{namespace}/{name}", DeleteAsync).WithSummary("Take a flow out of force; its runs go on, its versions are kept.")
+            .Describe("getFlow", "Show the definition in force.", "`ETag` names it; with `If-None-Match` the answer is 304 where it is still the same.").Produces<FlowDetail>().RequirePermission(Permissions.FlowsRead, onFlow: true);
+        flows.MapDelete("/{namespace}/{name}", DeleteAsync).Describe("deleteFlow", "Take a flow out of force; its runs go on, its versions are kept.")
             .RequirePermission(Permissions.FlowsWrite, onFlow: true).Audited("flow.delete", "flow/{namespace}/{name}");
         flows.MapGet("/{namespace}/{name}/versions", (string @namespace, string name, FlowStore store, CancellationToken aborted) => store.VersionsAsync(@namespace, name, aborted))
-            .WithSummary("List the revisions of a flow, the newest first.").RequirePermission(Permissions.FlowsRead, onFlow: true);
+            .Describe("listFlowVersions", "List the revisions of a flow, the newest first.").RequirePermission(Permissions.FlowsRead, onFlow: true);
         flows.MapGet("/{namespace}/{name}/versions/{version}", async (string @namespace, string name, [Description("A version, or rN for revision N.")] string version, FlowStore store, HttpContext http) =>
                 Tagged(http, await store.GetAsync(@namespace, name, version, http.RequestAborted)))
-            .WithSummary("Show one version of a flow.").Produces<FlowDetail>().RequirePermission(Permissions.FlowsRead, onFlow: true);
-        flows.MapGet("/{namespace}/{name}/diagram", DiagramAsync).WithSummary("Draw a flow as a Mermaid flowchart or an SVG image.")
+            .Describe("getFlowVersion", "Show one version of a flow.").Produces<FlowDetail>().RequirePermission(Permissions.FlowsRead, onFlow: true);
+        flows.MapGet("/{namespace}/{name}/diagram", DiagramAsync).Describe("drawFlow", "Draw a flow as a Mermaid flowchart or an SVG image.")
             .Produces<string>(contentType: "text/vnd.mermaid", additionalContentTypes: "image/svg+xml").RequirePermission(Permissions.FlowsRead, onFlow: true);
-        flows.MapPost("/{namespace}/{name}/runs", StartAsync).WithSummary("Start a run.").Produces<RunSummary>(StatusCodes.Status201Created).Produces<RunDetail>()
+        flows.MapPost("/{namespace}/{name}/runs", StartAsync).Describe("startRun", "Start a run.", "201 as soon as it is started; with `wait` 200 and the run as it is at its end, or when the time is over.")
+            .Example("""{"id":"order-17","input":{"order":17}}""").Produces<RunStarted>(StatusCodes.Status201Created).Produces<RunStarted>()
             .RequirePermission(Permissions.RunsStart, onFlow: true).Audited("run.start", "flow/{namespace}/{name}");
     }
 
@@ -98,9 +102,9 @@ internal static class FlowEndpoints
         if (wait is > 0)
         {
             await control.WaitAsync(run.Id, run.RunId, wait, http.RequestAborted);
-            return TypedResults.Ok(await reader.GetAsync(run.Id, null, http.RequestAborted, stepsOfEnded: false));
+            return TypedResults.Ok(RunStarted.Of(await reader.GetAsync(run.Id, null, http.RequestAborted, stepsOfEnded: false)));
         }
-        return TypedResults.Created($"/api/v1/runs/{Uri.EscapeDataString(run.Id)}", run);
+        return TypedResults.Created($"/api/v1/runs/{Uri.EscapeDataString(run.Id)}", RunStarted.Of(run));
     }
 
     private static IResult Tagged(HttpContext http, FlowRevision revision)

@@ -59,15 +59,11 @@ internal static partial class GraphEndpoint
             CancellationToken = cancel,
             UnhandledExceptionDelegate = failure =>
             {
-                failure.ErrorMessage = failure.OriginalException switch
+                var known = Problems.Known(failure.OriginalException);
+                failure.ErrorMessage = known.Text;
+                if (known.Code == ErrorCodes.Unexpected)
                 {
-                    BatonException known => $"{known.Code}: {known.Message}{(known.Cause is { } cause ? $" ({cause})" : "")}. {known.Remedy}",
-                    Temporalio.Exceptions.RpcException { Code: Temporalio.Exceptions.RpcException.StatusCode.NotFound } => $"{ErrorCodes.NotFound}: there is no such run",
-                    _ => $"{ErrorCodes.Unexpected}: something went wrong that was not foreseen",
-                };
-                if (failure.OriginalException is not BatonException and not Temporalio.Exceptions.RpcException)
-                {
-                    LogFailed(http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Baton.Server.GraphQl"), failure.OriginalException);
+                    LogFailed(http, failure.OriginalException);
                 }
                 return Task.CompletedTask;
             },
@@ -124,6 +120,9 @@ internal static partial class GraphEndpoint
     private static string Text(string? query) => string.IsNullOrWhiteSpace(query) ? throw Missing() : query;
 
     private static BatonException Missing() => new(ErrorCodes.InvalidInput, "the request has no query", null, "send {\"query\": ...}");
+
+    public static void LogFailed(HttpContext http, Exception exception) =>
+        LogFailed(http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Baton.Server.GraphQl"), exception);
 
     [LoggerMessage(EventIds.GraphFieldFailed, LogLevel.Error, "A GraphQL field failed in an unforeseen way")]
     private static partial void LogFailed(ILogger log, Exception exception);

@@ -68,7 +68,7 @@ internal sealed class GraphSocket(HttpContext http, WebSocket socket)
                     case "subscribe" when !acknowledged:
                         await CloseAsync(4401, "Unauthorized");
                         return;
-                    case "subscribe" when id is { Length: > 0 }:
+                    case "subscribe" when id is { Length: > 0 } && RequestOf(message.RootElement) is { } request:
                         var cancel = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
                         if (subscriptions.Count >= MaxSubscriptions || !subscriptions.TryAdd(id, cancel))
                         {
@@ -76,7 +76,8 @@ internal sealed class GraphSocket(HttpContext http, WebSocket socket)
                             await CloseAsync(4409, $"Subscriber for {id} already exists, or there are {MaxSubscriptions}");
                             return;
                         }
-                        tasks.Add(SubscribeAsync(id, serializer.Deserialize<GraphQLRequest>(message.RootElement.GetProperty("payload").GetRawText())!, cancel.Token));
+                        tasks.RemoveAll(static task => task.IsCompleted);
+                        tasks.Add(SubscribeAsync(id, request, cancel));
                         break;
                     case "complete" when id is not null:
                         if (subscriptions.TryRemove(id, out var ended))
@@ -113,8 +114,14 @@ internal sealed class GraphSocket(HttpContext http, WebSocket socket)
         }
     }
 
-    private async Task SubscribeAsync(string id, GraphQLRequest request, CancellationToken cancel)
+    private GraphQLRequest? RequestOf(JsonElement message) =>
+        message.TryGetProperty("payload", out var payload) && payload.ValueKind == JsonValueKind.Object && payload.TryGetProperty("query", out var query) && query.ValueKind == JsonValueKind.String
+            ? serializer.Deserialize<GraphQLRequest>(payload.GetRawText())
+            : null;
+
+    private async Task SubscribeAsync(string id, GraphQLRequest request, CancellationTokenSource own)
     {
+        var cancel = own.Token;
         try
         {
             var result = await GraphEndpoint.ExecuteAsync(http, request, cancel);
@@ -124,24 +131,41 @@ internal sealed class GraphSocket(HttpContext http, WebSocket socket)
                 using var listening = streams.Values.Single().Subscribe(new Sink(this, id, done));
                 await done.Task.WaitAsync(cancel);
             }
-            else if (!result.Executed)
-            {
-                await SendAsync(id, "error", new ExecutionResult { Errors = result.Errors });
-                return;
-            }
-            else
+            else if (result.Executed)
             {
                 await SendAsync(id, "next", result);
             }
+            else
+            {
+                Release();
+                await SendAsync(id, "error", new ExecutionResult { Errors = result.Errors });
+                return;
+            }
+            // Before the client hears of it: then the id is free again.
+            Release();
             await SendAsync(new { id, type = "complete" });
         }
         catch (Exception exception) when (exception is OperationCanceledException or WebSocketException)
         {
             // Unsubscribed, or gone.
         }
+        catch (Exception exception)
+        {
+            GraphEndpoint.LogFailed(http, exception);
+            await CloseAsync((int)WebSocketCloseStatus.InternalServerError, "Something went wrong that was not foreseen");
+        }
         finally
         {
-            subscriptions.TryRemove(id, out _);
+            Release();
+        }
+
+        // The id may belong to another subscription by then.
+        void Release()
+        {
+            if (subscriptions.TryRemove(KeyValuePair.Create(id, own)))
+            {
+                own.Dispose();
+            }
         }
     }
 

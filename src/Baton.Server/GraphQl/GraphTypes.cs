@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Baton.Server.Events;
 using GraphQL.Types;
 using GraphQLParser.AST;
 
@@ -32,7 +33,7 @@ internal sealed class ApiTypes : IGraphTypeMappingProvider
 {
     public Type? GetGraphTypeFromClrType(Type clrType, bool isInputType, Type? preferredGraphType) => preferredGraphType ?? (clrType switch
     {
-        _ when clrType == typeof(object) || typeof(JsonNode).IsAssignableFrom(clrType) => typeof(JsonScalar),
+        _ when clrType == typeof(object) || clrType == typeof(CloudEvent) || typeof(JsonNode).IsAssignableFrom(clrType) => typeof(JsonScalar),
         { IsEnum: true } => typeof(EnumerationGraphType<>).MakeGenericType(clrType),
         { IsClass: true, Namespace: { } ns } when ns.StartsWith("Baton.", StringComparison.Ordinal) && !isInputType => typeof(ApiType<>).MakeGenericType(clrType),
         _ => null,

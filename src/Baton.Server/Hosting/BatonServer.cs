@@ -143,7 +143,7 @@ public sealed class BatonServer : IAsyncDisposable
     private static WebApplication Build(BatonServerOptions options, string temporalAddress, IEventLog events)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "Baton.Server" });
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listening.Configure(kestrel, options.Settings, options.Time));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Listening.Configure(kestrel, options.Settings, options.Time, options.Loggers));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddBaton(options, temporalAddress, events);
         var app = builder.Build();

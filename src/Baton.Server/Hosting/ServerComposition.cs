@@ -59,6 +59,8 @@ internal static class ServerComposition
         {
             json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase));
             json.SerializerOptions.RequireWhatCannotBeNull();
+            // A number is a number: the description of the API says so, too.
+            json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
             // What runs hold may nest deeper than what requests may send.
             json.SerializerOptions.MaxDepth = ProtoJson.MaxDepth;
         });
@@ -90,6 +92,7 @@ internal static class ServerComposition
     public static void MapBaton(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        app.UseHttpsRedirect(app.Services.GetRequiredService<BatonSettings>().Http);
         app.UseAnswerHeaders();
         app.UseExceptionHandler();
         app.UseStatusCodePages();

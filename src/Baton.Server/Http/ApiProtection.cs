@@ -14,6 +14,7 @@ namespace Baton.Server.Http;
 internal static class ApiProtection
 {
     private const int BurstSeconds = 10;
+    private const string StrictTransport = "max-age=31536000";
 
     public static void AddApiProtection(this IServiceCollection services, HttpSettings settings)
     {
@@ -54,6 +55,10 @@ internal static class ApiProtection
             response.Headers.XContentTypeOptions = "nosniff";
             response.Headers.XFrameOptions = "DENY";
             response.Headers["Referrer-Policy"] = "no-referrer";
+            if (response.HttpContext.Request.IsHttps)
+            {
+                response.Headers.StrictTransportSecurity = StrictTransport;
+            }
             var path = response.HttpContext.Request.Path;
             if (path.StartsWithSegments("/api", StringComparison.Ordinal))
             {
@@ -64,6 +69,10 @@ internal static class ApiProtection
             {
                 // The reference page starts itself with a script in the page, and draws with styles in it.
                 response.Headers.ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'none'";
+            }
+            else if (response.Headers.ContentSecurityPolicy.Count == 0)
+            {
+                response.Headers.ContentSecurityPolicy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
             }
             return Task.CompletedTask;
         }, http.Response);

@@ -63,9 +63,9 @@ internal sealed class IdempotencyRecord
 internal sealed class Idempotency(RequestDelegate next, IDbContextFactory<BatonDb> databases, KeyRing keys, BatonSettings settings, TimeProvider time)
 {
     public const string Header = "Idempotency-Key";
+    public const int MaxKey = 200;
 
     private const string ReplayedHeader = "Idempotent-Replayed";
-    private const int MaxKey = 200;
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(2);
 

@@ -1,21 +1,24 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using Baton.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Baton.Server.Http;
 
 /// <summary>Where the server listens, by which certificate, and whom it believes who a caller is.</summary>
 internal static class Listening
 {
-    public static void Configure(KestrelServerOptions kestrel, BatonSettings settings, TimeProvider time)
+    public static void Configure(KestrelServerOptions kestrel, BatonSettings settings, TimeProvider time, ILoggerFactory loggers)
     {
         var http = settings.Http;
-        var certificate = http.CertificatePath is { } path ? new CertificateFile(path, http.KeyPath ?? path, time) : null;
+        var certificate = http.CertificatePath is { } path ? new CertificateFile(path, http.KeyPath ?? path, time, loggers.CreateLogger<CertificateFile>()) : null;
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = http.MaxRequestBytes;
         // Without TLS the protocol cannot be negotiated: gRPC needs a port of its own then.
@@ -25,8 +28,12 @@ internal static class Listening
         {
             Listen(port, isTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2);
         }
+        if (http.RedirectPort is { } plain)
+        {
+            Listen(plain, HttpProtocols.Http1, isPlain: true);
+        }
 
-        void Listen(int number, HttpProtocols protocols)
+        void Listen(int number, HttpProtocols protocols, bool isPlain = false)
         {
             if (IPAddress.TryParse(http.Url.Host.Trim('[', ']'), out var address))
             {
@@ -44,18 +51,39 @@ internal static class Listening
             void Scheme(ListenOptions listen)
             {
                 listen.Protocols = protocols;
-                if (certificate is not null)
+                if (certificate is not null && !isPlain)
                 {
-                    listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate.Current);
+                    listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current }) });
                 }
             }
         }
     }
 
+    /// <summary>
+    /// Sends who comes without TLS to the https address. After the headers of trusted proxies were taken: a request that came to the
+    /// proxy over TLS has TLS.
+    /// </summary>
+    public static void UseHttpsRedirect(this IApplicationBuilder app, HttpSettings settings)
+    {
+        var target = settings.PublicUrl ?? settings.Url;
+        app.Use((http, next) =>
+        {
+            if (!http.Request.IsHttps && http.Connection.LocalPort == settings.RedirectPort)
+            {
+                var host = settings.PublicUrl is null ? new HostString(http.Request.Host.Host, target.Port) : HostString.FromUriComponent(target);
+                // 308: the method stays what it is.
+                http.Response.Redirect($"https://{host}{http.Request.PathBase}{http.Request.Path}{http.Request.QueryString}", permanent: true, preserveMethod: true);
+                return Task.CompletedTask;
+            }
+            return next(http);
+        });
+    }
+
     /// <summary>Takes address and scheme of the caller from the headers of these proxies, and of nobody else.</summary>
     public static void AddTrustedProxies(this IServiceCollection services, HttpSettings settings) => services.Configure<ForwardedHeadersOptions>(options =>
     {
-        options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+        // With no proxies named the middleware would believe everybody.
+        options.ForwardedHeaders = settings.TrustedProxies.Count == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
         options.ForwardLimit = null;
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
@@ -70,58 +98,4 @@ internal static class Listening
         IPAddress.TryParse(text, out var address) ? new System.Net.IPNetwork(address, address.GetAddressBytes().Length * 8)
         : System.Net.IPNetwork.TryParse(text, out var network) ? network
         : null;
-
-    /// <summary>A certificate that is read again when its file has changed, as those who renew certificates expect.</summary>
-    private sealed class CertificateFile
-    {
-        private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(30);
-
-        private readonly string path;
-        private readonly string keyPath;
-        private readonly TimeProvider time;
-        private readonly Lock reading = new();
-        private X509Certificate2 certificate;
-        private DateTime written;
-        private long looked;
-
-        public CertificateFile(string path, string keyPath, TimeProvider time)
-        {
-            this.path = path;
-            this.keyPath = keyPath;
-            this.time = time;
-            certificate = Read();
-        }
-
-        public X509Certificate2 Current
-        {
-            get
-            {
-                lock (reading)
-                {
-                    if (time.GetElapsedTime(looked) > LookAgain)
-                    {
-                        looked = time.GetTimestamp();
-                        // A file that is only half written is read at the next look.
-                        try
-                        {
-                            certificate = File.GetLastWriteTimeUtc(path) == written ? certificate : Read();
-                        }
-                        catch (Exception error) when (error is IOException or System.Security.Cryptography.CryptographicException)
-                        {
-                            return certificate;
-                        }
-                    }
-                    return certificate;
-                }
-            }
-        }
-
-        private X509Certificate2 Read()
-        {
-            var at = File.GetLastWriteTimeUtc(path);
-            var read = X509Certificate2.CreateFromPemFile(path, keyPath);
-            (written, looked) = (at, time.GetTimestamp());
-            return read;
-        }
-    }
 }

@@ -33,16 +33,22 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
 
     private static ProblemDetails Of(Exception exception) => exception switch
     {
-        BatonException known => Create(known),
-        RpcException rpc => Create(OfDurable(rpc)),
-        EventLogException events => Create(EventErrors.Of(events)),
         BadHttpRequestException bad => Create(
             bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? ErrorCodes.TooLarge : ErrorCodes.InvalidInput,
             bad.InnerException?.Message ?? bad.Message, null, "correct the request"),
-        _ when IsFull(exception) => Create(
-            StatusCodes.Status507InsufficientStorage, ErrorCodes.StorageFull, "the disk of the records is full", "nothing was changed",
-            "free space, or shorten the retention (`baton storage` shows what takes it); the server goes on by itself"),
-        _ => Create(StatusCodes.Status500InternalServerError, ErrorCodes.Unexpected, "something went wrong that was not foreseen", null, "look for the trace id in the server's log, and report it"),
+        _ => Create(Known(exception)),
+    };
+
+    /// <summary>What callers are told of a failure, over HTTP, GraphQL or MCP: of one that was not foreseen, nothing of the inside.</summary>
+    public static BatonException Known(Exception exception) => exception switch
+    {
+        BatonException known => known,
+        RpcException rpc => OfDurable(rpc),
+        EventLogException events => EventErrors.Of(events),
+        _ when IsFull(exception) => new(
+            ErrorCodes.StorageFull, "the disk of the records is full", "nothing was changed",
+            "free space, or shorten the retention (`baton storage` shows what takes it); the server goes on by itself", exception),
+        _ => new(ErrorCodes.Unexpected, "something went wrong that was not foreseen", null, "look for the trace id in the server's log, and report it", exception),
     };
 
     public static ProblemDetails Create(int status, string code, string title, string? cause, string remedy) => new()
@@ -94,7 +100,7 @@ internal sealed partial class Problems(IProblemDetailsService writer, ILogger<Pr
         ErrorCodes.Forbidden or ErrorCodes.FourEyes or ErrorCodes.NotCandidate or ErrorCodes.CsrfTokenMissing or ErrorCodes.EgressRefused => StatusCodes.Status403Forbidden,
         ErrorCodes.LinkInvalid => StatusCodes.Status410Gone,
         ErrorCodes.TooManyAttempts => StatusCodes.Status429TooManyRequests,
-        ErrorCodes.EventLogFull => StatusCodes.Status507InsufficientStorage,
+        ErrorCodes.EventLogFull or ErrorCodes.StorageFull => StatusCodes.Status507InsufficientStorage,
         ErrorCodes.TooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCodes.ServerUnreachable or ErrorCodes.EventLogUnavailable or ErrorCodes.AuditBroken or ErrorCodes.KeyUnknown => StatusCodes.Status503ServiceUnavailable,
         ErrorCodes.Unexpected => StatusCodes.Status500InternalServerError,

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -47,8 +48,11 @@ internal static class IdentityModule
             services.AddOptions<OpenIdConnectOptions>(OidcSignIn.SchemeName).Configure<EgressHttp>((oidc, egress) => OidcSignIn.Configure(oidc, settings.Oidc, egress));
         }
         services.AddSingleton<IAuthorizationHandler, PermissionHandler>();
-        services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAssertion(_ => false).Build());
+        services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAssertion(IsRefusalOfRouting).Build());
     }
+
+    /// <summary>Endpoints that name no permission are closed, but for those of routing itself, which answer 405 and 415.</summary>
+    private static bool IsRefusalOfRouting(AuthorizationHandlerContext context) => context.Resource is HttpContext http && http.GetEndpoint() is { } endpoint and not RouteEndpoint;
 
     public static void MapIdentity(this IEndpointRouteBuilder app, IEndpointRouteBuilder api, IdentitySettings settings)
     {

@@ -1,5 +1,6 @@
 using Baton.Server.Audit;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
@@ -27,8 +28,8 @@ internal static class MeEndpoints
 
     public static void MapMe(this IEndpointRouteBuilder api)
     {
-        var me = api.MapGroup("/me");
-        me.MapGet("", (Caller caller) => CallerView.Of(caller, null)).RequirePermission(Permissions.SelfRead);
+        var me = api.MapGroup("/me").WithTags("Identity");
+        me.MapGet("", (Caller caller) => CallerView.Of(caller, null)).Describe("getMe", "Show who calls, and what they may do.").RequirePermission(Permissions.SelfRead);
         me.MapPut("/password", async (PasswordChange change, Caller caller, Accounts accounts, UserManager<BatonUser> users, PasswordAttempts attempts, HttpContext context) =>
             {
                 var user = await ProveAsync(caller, change.Current, accounts, users, attempts);
@@ -36,6 +37,7 @@ internal static class MeEndpoints
                 await Sessions.RenewAsync(context, user);
                 return TypedResults.NoContent();
             })
+            .Describe("changeMyPassword", "Change one's own password.", "Ends all other sessions of the account.").Example("""{"current":"a long old one","password":"a long new one"}""")
             .RequirePermission(Permissions.SelfWrite).Audited("user.password", "user/self");
         me.MapPost("/authenticator", async (PasswordProof proof, Caller caller, Accounts accounts, UserManager<BatonUser> users, PasswordAttempts attempts, HttpContext context) =>
             {
@@ -49,6 +51,7 @@ internal static class MeEndpoints
                 var key = (await users.GetAuthenticatorKeyAsync(user))!;
                 return new AuthenticatorKey(key, $"otpauth://totp/Baton:{Uri.EscapeDataString(user.UserName!)}?secret={key}&issuer=Baton&digits=6&period=30");
             })
+            .Describe("createMyAuthenticator", "Make a key for an authenticator.", "It counts once `enableMyAuthenticator` has shown that it works.").Example("""{"password":"a long one"}""")
             .RequirePermission(Permissions.SelfWrite).Audited("authenticator.create", "user/self");
         me.MapPut("/authenticator", async (AuthenticatorCode proof, Caller caller, Accounts accounts, UserManager<BatonUser> users, PasswordAttempts attempts, HttpContext context) =>
             {
@@ -64,6 +67,7 @@ internal static class MeEndpoints
                 await Sessions.RenewAsync(context, user);
                 return new RecoveryCodes([.. codes]);
             })
+            .Describe("enableMyAuthenticator", "Ask for an authenticator's code at each sign-in from now on.", "The recovery codes are shown this once.").Example("""{"code":"123456"}""")
             .RequirePermission(Permissions.SelfWrite).Audited("authenticator.enable", "user/self");
         me.MapPost("/authenticator/remove", async (PasswordProof proof, Caller caller, Accounts accounts, UserManager<BatonUser> users, PasswordAttempts attempts, HttpContext context) =>
             {
@@ -73,6 +77,7 @@ internal static class MeEndpoints
                 await Sessions.RenewAsync(context, user);
                 return TypedResults.NoContent();
             })
+            .Describe("removeMyAuthenticator", "Sign in without an authenticator again.").Example("""{"password":"a long one"}""")
             .RequirePermission(Permissions.SelfWrite).Audited("authenticator.remove", "user/self");
     }
 

@@ -1,5 +1,6 @@
 using Baton.Server.Audit;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Secrets;
 using Baton.Server.Settings;
 using Microsoft.AspNetCore.Authentication;
@@ -45,7 +46,8 @@ internal static class SessionEndpoints
                 var user = await links.UseAsync(request.Token, request.Name, request.Password);
                 return TypedResults.Created($"/api/v1/users/{user.UserName}", UserView.Of(user));
             })
-            .AllowAnonymous().Audited("user.setup", "user");
+            .WithTags("Identity").Describe("setUp", "Make the first administrator.", "Takes the token of the one-time link that the first start prints, and no other.")
+            .Example("""{"token":"TOKEN-OF-THE-LINK","name":"ann","password":"a long one"}""").AllowAnonymous().Audited("user.setup", "user");
     }
 
     public static void MapSignIn(this IEndpointRouteBuilder app, IdentitySettings settings)
@@ -62,14 +64,15 @@ internal static class SessionEndpoints
     public static void MapSessions(this IEndpointRouteBuilder api)
     {
         api.MapGet("/session", (Caller caller, HttpContext context, KeyRing keys) => CallerView.Of(caller, Sessions.CsrfToken(context.User, keys)))
-            .RequirePermission(Permissions.SelfRead);
-        api.MapPost("/session", SignInAsync).AllowAnonymous().Audited("session.create", "user");
+            .WithTags("Identity").Describe("getSession", "Show who calls, with the token that requests of a browser's session carry.").RequirePermission(Permissions.SelfRead);
+        api.MapPost("/session", SignInAsync).WithTags("Identity").Describe("signIn", "Sign in with a password; the answer sets a cookie.", "For browsers: programs use an access token.")
+            .Example("""{"name":"ann","password":"a long one"}""").AllowAnonymous().Audited("session.create", "user");
         api.MapDelete("/session", async (HttpContext context) =>
             {
                 await context.SignOutAsync(Sessions.SchemeName);
                 return TypedResults.NoContent();
             })
-            .RequirePermission(Permissions.SelfRead).Audited("session.delete", "session");
+            .WithTags("Identity").Describe("signOut", "End the session of this browser.").RequirePermission(Permissions.SelfRead).Audited("session.delete", "session");
     }
 
     private static async Task<CallerView> SignInAsync(SignInRequest request, Caller caller, AuditDraft draft, HttpContext context, PasswordSignIn signIn, KeyRing keys)

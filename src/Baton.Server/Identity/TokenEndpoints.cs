@@ -1,6 +1,8 @@
+using System.ComponentModel;
 using Baton.Server.Audit;
 using Baton.Server.Data;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -28,13 +30,14 @@ internal static class TokenEndpoints
 {
     public static void MapTokens(this IEndpointRouteBuilder api)
     {
-        var tokens = api.MapGroup("/tokens");
-        tokens.MapGet("", ListAsync).RequirePermission(Permissions.SelfRead);
-        tokens.MapPost("", CreateAsync).RequirePermission(Permissions.SelfWrite).Audited("token.create", "token");
-        tokens.MapDelete("/{id:guid}", RevokeAsync).RequirePermission(Permissions.SelfWrite).Audited("token.revoke", "token/{id}");
+        var tokens = api.MapGroup("/tokens").WithTags("Identity");
+        tokens.MapGet("", ListAsync).Describe("listTokens", "List access tokens, one's own or an account's.", "Those of others take `users.read`.").RequirePermission(Permissions.SelfRead);
+        tokens.MapPost("", CreateAsync).Describe("createToken", "Make an access token; its text is shown this once.", "For another account it takes `users.write`; a token that is limited to scopes makes none that may do more.")
+            .Example("""{"name":"ci","scopes":["runs.start","runs.read"],"expires":"30d"}""").Produces<TokenView>(StatusCodes.Status201Created).RequirePermission(Permissions.SelfWrite).Audited("token.create", "token");
+        tokens.MapDelete("/{id:guid}", RevokeAsync).Describe("revokeToken", "Revoke an access token.", "Those of others take `users.write`.").Produces(StatusCodes.Status204NoContent).RequirePermission(Permissions.SelfWrite).Audited("token.revoke", "token/{id}");
     }
 
-    private static async Task<IReadOnlyList<TokenView>> ListAsync(string? user, Caller caller, BatonDb db, Accounts accounts)
+    private static async Task<IReadOnlyList<TokenView>> ListAsync([Description("Name of the account; default the caller's.")] string? user, Caller caller, BatonDb db, Accounts accounts)
     {
         if (user is null && caller.Id is null)
         {

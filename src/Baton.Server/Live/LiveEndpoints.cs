@@ -4,6 +4,7 @@ using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -36,7 +37,7 @@ internal static class LiveEndpoints
     }
 
     public static void MapLive(this IEndpointRouteBuilder api) => api.MapGet("/live", ListenAsync).WithTags("Live")
-        .WithSummary("Listen to what happens: server-sent events, or WebSocket messages where the request asks to upgrade.")
+        .Describe("listen", "Listen to what happens: server-sent events, or WebSocket messages where the request asks to upgrade.", "At least once: what is near the last id may be told again.")
         .Produces<LiveMessage>(contentType: "text/event-stream").RequirePermission(Permissions.RunsRead, onFlow: true);
 
     private static async Task<IResult> ListenAsync(

@@ -41,15 +41,16 @@ internal static class LiveStream
         while (!cancel.IsCancellationRequested)
         {
             var any = false;
-            foreach (var (_, reader) in readers)
+            foreach (var (topic, reader) in readers)
             {
-                // Only the last of what was read at once carries the new position: who leaves in the middle gets all of it again.
-                var before = IdOf(readers);
+                // Where items have no position, only the last of what was read at once carries the new one: who leaves in the middle gets all of it again.
+                var before = reader.Position;
                 var items = await reader.ReadAsync(cancel);
                 for (var i = 0; i < items.Count; i++)
                 {
                     any = true;
-                    yield return new(i + 1 < items.Count ? before : IdOf(readers), items[i].Topic, items[i].Kind, items[i].Time, items[i].Data);
+                    var position = i + 1 == items.Count ? reader.Position : items[i].Position ?? before;
+                    yield return new(string.Join(';', readers.Select(one => $"{one.Topic}={(one.Topic == topic ? position : one.Reader.Position)}")), items[i].Topic, items[i].Kind, items[i].Time, items[i].Data);
                 }
             }
             if (any)

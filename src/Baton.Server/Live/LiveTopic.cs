@@ -5,7 +5,8 @@ namespace Baton.Server.Live;
 /// <summary>Something that happened.</summary>
 /// <param name="Topic">runs, tasks, events...</param>
 /// <param name="Kind">started, ended, created, approve...</param>
-internal sealed record LiveItem(string Topic, string Kind, DateTimeOffset Time, object Data);
+/// <param name="Position">Where its reader is after it; null where only a whole look has a position.</param>
+internal sealed record LiveItem(string Topic, string Kind, DateTimeOffset Time, object Data, string? Position = null);
 
 /// <summary>
 /// A stream of what happens, read from where it is kept: nothing is lost when a process dies, and any replica can go on

@@ -53,6 +53,9 @@ internal sealed class RunsTopic(RunReader runs, TimeProvider time) : ILiveTopic
     }
 }
 
+/// <param name="By">Null for what happened by itself.</param>
+internal sealed record TaskChange(Guid TaskId, string? By, string? Text);
+
 /// <summary>What happens to tasks, from their own history.</summary>
 internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvider time) : ILiveTopic
 {
@@ -82,7 +85,7 @@ internal sealed class TasksTopic(IDbContextFactory<BatonDb> databases, TimeProvi
             }
             var entries = await told.OrderBy(entry => entry.At).Take(Page).ToListAsync(cancel);
             var items = entries.Where(entry => window.Take($"{entry.Id}", entry.At))
-                .Select(entry => new LiveItem("tasks", entry.Kind, entry.At, new { entry.TaskId, entry.By, entry.Text }))
+                .Select(entry => new LiveItem("tasks", entry.Kind, entry.At, new TaskChange(entry.TaskId, entry.By, entry.Text)))
                 .ToList();
             window.Advance();
             return items;
@@ -114,7 +117,7 @@ internal sealed class EventsTopic(IEventLog log) : ILiveTopic
             next ??= (await log.StatsAsync(cancel)).Last + 1;
             var events = await log.ReadAsync(next.Value, Page, backwards: false, cancel);
             next = events.Count > 0 ? events[^1].Offset + 1 : next;
-            return [.. events.Select(logged => new LiveItem("events", logged.Event.Type, logged.At, EventView.Of(logged)))];
+            return [.. events.Select(logged => new LiveItem("events", logged.Event.Type, logged.At, EventView.Of(logged), $"{logged.Offset + 1}"))];
         }
     }
 }

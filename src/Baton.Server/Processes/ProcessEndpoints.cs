@@ -1,5 +1,6 @@
 using Baton.Server.Audit;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -14,8 +15,9 @@ internal static partial class ProcessEndpoints
     public static void MapProcesses(this IEndpointRouteBuilder api)
     {
         api.MapGet("/processes", (ProcessSet set) => set.Processes.Select(process => process.Status))
-            .RequirePermission(Permissions.ProcessesRead);
-        api.MapPost("/processes/{name}/restart", RestartAsync).RequirePermission(Permissions.ProcessesControl)
+            .WithTags("Processes").Describe("listProcesses", "List the processes that the server supervises.").RequirePermission(Permissions.ProcessesRead);
+        api.MapPost("/processes/{name}/restart", RestartAsync).WithTags("Processes")
+            .Describe("restartProcess", "Restart a process.", "Answers once the new one has been started.").RequirePermission(Permissions.ProcessesControl)
             .Audited("process.restart", "process/{name}");
     }
 

@@ -31,7 +31,7 @@ internal static class RunEndpoints
     public static void MapRuns(this IEndpointRouteBuilder api)
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
-        runs.MapGet("", ListAsync).WithSummary("List runs, the newest first.").RequirePermission(Permissions.RunsRead, onFlow: true);
+        runs.MapGet("", ListAsync).Describe("listRuns", "List runs, the newest first.").RequirePermission(Permissions.RunsRead, onFlow: true);
         runs.MapGet("/{id}", (
                 string id, [Description(PartDescription)] string? runId, [Description("Seconds to wait for the end of the run, at most 60.")] int? wait,
                 RunAccess access, RunControl control, RunReader reader, Caller caller, CancellationToken aborted) =>
@@ -40,15 +40,15 @@ internal static class RunEndpoints
                     await control.WaitAsync(Id(id), runId, wait, aborted);
                     return await reader.GetAsync(Id(id), runId, aborted);
                 }, aborted))
-            .WithSummary("Show a run with its input, output and steps.").RequirePermission(Permissions.RunsRead, onFlow: true);
+            .Describe("getRun", "Show a run with its input, output and steps.").RequirePermission(Permissions.RunsRead, onFlow: true);
         runs.MapGet("/{id}/steps/{number:int}", (string id, int number, [Description(PartDescription)] string? runId, RunAccess access, RunReader reader, Caller caller, CancellationToken aborted) =>
                 access.WithAsync(caller, Permissions.RunsRead, Id(id), () => reader.StepAsync(Id(id), runId, number, aborted), aborted))
-            .WithSummary("Show input and output of a step.").RequirePermission(Permissions.RunsRead, onFlow: true);
+            .Describe("getRunStep", "Show input and output of a step.").RequirePermission(Permissions.RunsRead, onFlow: true);
         runs.MapGet("/{id}/history", (
-                string id, [Description(PartDescription)] string? runId, [Description("1 to 1,000.")] int? limit, string? cursor, RunAccess access, RunReader reader, Caller caller, CancellationToken aborted) =>
+                string id, [Description(PartDescription)] string? runId, [Description("1 to 1,000.")] int? limit, [Description("nextCursor of the page before.")] string? cursor, RunAccess access, RunReader reader, Caller caller, CancellationToken aborted) =>
                 access.WithAsync(caller, Permissions.RunsRead, Id(id), () => reader.HistoryAsync(Id(id), runId, Paging.Limit(limit, 200, 1000), cursor, aborted), aborted))
-            .WithSummary("Read the events of a run, the oldest first.").RequirePermission(Permissions.RunsRead, onFlow: true);
-        runs.MapGet("/{id}/export", ExportAsync).WithSummary("Export a run as one JSON file: run, definition and history.")
+            .Describe("getRunHistory", "Read the events of a run, the oldest first.").RequirePermission(Permissions.RunsRead, onFlow: true);
+        runs.MapGet("/{id}/export", ExportAsync).Describe("exportRun", "Export a run as one JSON file: run, definition and history.")
             .Produces<JsonObject>().RequirePermission(Permissions.RunsRead, onFlow: true);
         MapAct(runs, "cancel", "Ask a run to cancel; it ends once it has cleaned up.", (control, act) => control.CancelAsync(act));
         MapAct(runs, "terminate", "End a run at once, without clean-up.", (control, act) => control.TerminateAsync(act));
@@ -61,7 +61,7 @@ internal static class RunEndpoints
                 var act = new RunAct(Id(id), runId, Reason(body?.Reason), Operation.Of(http), aborted);
                 return TypedResults.Accepted((string?)null, await access.WithAsync(caller, Permissions.RunsControl, act.Id, () => control.RetryAsync(act, body?.Step, body?.Event), aborted));
             })
-            .WithSummary("Run again from a step; what came before keeps its results.").RequirePermission(Permissions.RunsControl, onFlow: true).Audited("run.retry", "run/{id}");
+            .Describe("retryRun", "Run again from a step; what came before keeps its results.").Example("""{"step":"charge","reason":"the shop is back"}""").RequirePermission(Permissions.RunsControl, onFlow: true).Audited("run.retry", "run/{id}");
     }
 
     private static void MapAct(RouteGroupBuilder runs, string verb, string summary, Func<RunControl, RunAct, Task> act) =>
@@ -82,11 +82,11 @@ internal static class RunEndpoints
                     },
                     aborted));
             })
-            .WithSummary(summary).RequirePermission(Permissions.RunsControl, onFlow: true).Audited($"run.{verb}", "run/{id}");
+            .Describe($"{verb}Run", summary, "202: the run is asked; `GET /api/v1/runs/{id}` tells how it goes on.").Example("""{"reason":"the order was withdrawn"}""").RequirePermission(Permissions.RunsControl, onFlow: true).Audited($"run.{verb}", "run/{id}");
 
     private static Task<RunPage> ListAsync(
         [Description("NAMESPACE/NAME, or NAMESPACE/*.")] string? flow,
-        string? version,
+        [Description("Of the flow.")] string? version,
         [Description("Workflow type.")] string? type,
         [Description("running, completed, faulted, cancelled, terminated or timedOut.")] string? status,
         [Description("Started at or after.")] DateTimeOffset? since,

@@ -46,6 +46,19 @@ internal sealed record RunDetail(
     string Id, string RunId, string? Flow, string? Version, string Type, RunStatus Status, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? StartedBy, string? ParentId,
     string TaskQueue, long HistoryEvents, JsonNode? Input, JsonNode? Output, RunError? Error, IReadOnlyList<RunStep>? Steps, IReadOnlyList<PendingActivity> Pending);
 
+/// <summary>A run that was started. What <see cref="RunDetail"/> has beyond <see cref="RunSummary"/> is null unless the caller waited for the end.</summary>
+internal sealed record RunStarted(
+    string Id, string RunId, string? Flow, string? Version, string Type, RunStatus Status, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? StartedBy, string? ParentId,
+    string? TaskQueue, long? HistoryEvents, JsonNode? Input, JsonNode? Output, RunError? Error, IReadOnlyList<RunStep>? Steps, IReadOnlyList<PendingActivity>? Pending)
+{
+    public static RunStarted Of(RunSummary run) => new(
+        run.Id, run.RunId, run.Flow, run.Version, run.Type, run.Status, run.StartedAt, run.EndedAt, run.StartedBy, run.ParentId, null, null, null, null, null, null, null);
+
+    public static RunStarted Of(RunDetail run) => new(
+        run.Id, run.RunId, run.Flow, run.Version, run.Type, run.Status, run.StartedAt, run.EndedAt, run.StartedBy, run.ParentId,
+        run.TaskQueue, run.HistoryEvents, run.Input, run.Output, run.Error, run.Steps, run.Pending);
+}
+
 /// <summary>Input and output of one step.</summary>
 internal sealed record RunStepData(JsonNode? Input, JsonNode? Output);
 

@@ -73,6 +73,9 @@ public sealed class HttpSettings : ICheckedSettings
     [Setting("PEM file of the certificate's key; default: the certificate's own file.")]
     public string? KeyPath { get; init; }
 
+    [Setting("Port, of the same address, that answers plain http by a redirect to the https address; none by default.")]
+    public ushort? RedirectPort { get; init; }
+
     [Setting("Proxies, as addresses or networks such as 10.0.0.0/8, that are believed in their X-Forwarded headers; none by default.")]
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
@@ -94,6 +97,10 @@ public sealed class HttpSettings : ICheckedSettings
         if (Url.Scheme == Uri.UriSchemeHttps != (CertificatePath is not null))
         {
             yield return (nameof(CertificatePath), "is needed for an https address, and for no other");
+        }
+        if (RedirectPort is { } plain && (Url.Scheme != Uri.UriSchemeHttps || plain == Url.Port || plain == 0))
+        {
+            yield return (nameof(RedirectPort), "is for an https address, and must be a port other than its own");
         }
         foreach (var proxy in TrustedProxies.Where(proxy => Listening.NetworkOf(proxy) is null))
         {

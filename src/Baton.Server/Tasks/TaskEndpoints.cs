@@ -1,9 +1,11 @@
+using System.ComponentModel;
 using System.Security.Claims;
 using System.Text.Json;
 using Baton.Flows.Expressions;
 using Baton.Jq;
 using Baton.Server.Audit;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Settings;
 using Microsoft.AspNetCore.Builder;
@@ -22,30 +24,38 @@ internal static class TaskEndpoints
     public static void MapTasks(this IEndpointRouteBuilder api)
     {
         var tasks = api.MapGroup("/tasks").WithTags("Tasks");
-        tasks.MapGet("", ListAsync).RequirePermission(Permissions.TasksRead, onFlow: true).WithName("listTasks");
-        tasks.MapGet("/{id:guid}", ShowAsync).RequirePermission(Permissions.TasksRead, onFlow: true).WithName("getTask");
-        tasks.MapPost("", CreateAsync).RequirePermission(Permissions.TasksCreate).Audited("task.create", "task").WithName("createTask");
-        Change("approve", (step, actor, body) => step.Decide(actor, TaskVote.Approve, Comment(body.Comment), body.Value));
-        Change("reject", (step, actor, body) => step.Decide(actor, TaskVote.Reject, Comment(body.Comment), body.Value));
-        Change("complete", (step, actor, body) => step.Decide(actor, TaskVote.Complete, Comment(body.Comment), body.Value));
-        Change("claim", (step, actor, _) => step.Claim(actor));
-        Change("release", (step, actor, _) => step.Release(actor));
+        tasks.MapGet("", ListAsync).Describe("listTasks", "List tasks and approvals, the newest first.").RequirePermission(Permissions.TasksRead, onFlow: true);
+        tasks.MapGet("/{id:guid}", ShowAsync).Describe("getTask", "Show a task with its history.").RequirePermission(Permissions.TasksRead, onFlow: true);
+        tasks.MapPost("", CreateAsync)
+            .Describe("createTask", "Ask people for an approval, or for a task to be done.", "The body has `kind` (approval or task), and what the flow function of that name takes; candidates are approvers unless it names others.")
+            .Example("""{"kind":"approval","title":"Deploy v3?","candidates":{"roles":["approver"]},"quorum":1,"fourEyes":true}""").Produces<TaskView>(StatusCodes.Status201Created)
+            .RequirePermission(Permissions.TasksCreate).Audited("task.create", "task");
+        Change("approve", "Approve what is asked for.", (step, actor, body) => step.Decide(actor, TaskVote.Approve, Comment(body.Comment), body.Value));
+        Change("reject", "Reject what is asked for.", (step, actor, body) => step.Decide(actor, TaskVote.Reject, Comment(body.Comment), body.Value));
+        Change("complete", "Say that a task is done, with what its form asks for.", (step, actor, body) => step.Decide(actor, TaskVote.Complete, Comment(body.Comment), body.Value));
+        Change("claim", "Take a task, so that nobody else works on it.", (step, actor, _) => step.Claim(actor));
+        Change("release", "Give a claimed task back.", (step, actor, _) => step.Release(actor));
         tasks.MapPost("/{id:guid}/delegate", (Guid id, TaskDelegationBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
             ChangeAsync(store, caller, Permissions.TasksDecide, id, step => step.Delegate(TaskActor.Of(caller), Required(body.To, "to"), Comment(body.Comment)), cancel))
-            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.delegate", Target).WithName("delegateTask");
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.delegate", Target)
+            .Describe("delegateTask", "Have somebody else decide in one's place.").Example("""{"to":"bo","comment":"I am away"}""");
         tasks.MapPost("/{id:guid}/comment", (Guid id, TaskCommentBody body, Caller caller, TaskStore store, CancellationToken cancel) =>
             ChangeAsync(store, caller, Permissions.TasksDecide, id, step => step.Comment(TaskActor.Of(caller), Required(Comment(body.Comment), "comment")), cancel))
-            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.comment", Target).WithName("commentTask");
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited("task.comment", Target)
+            .Describe("commentTask", "Add a comment.").Example("""{"comment":"What does v3 change?"}""");
         tasks.MapPost("/{id:guid}/cancel", (Guid id, TaskCommentBody? body, Caller caller, TaskStore store, CancellationToken cancel) =>
             ChangeAsync(store, caller, Permissions.TasksAdmin, id, step => step.Cancel(TaskActor.Normal(caller.Name), Comment(body?.Comment)), cancel))
-            .RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.cancel", Target).WithName("cancelTask");
-        tasks.MapPost("/{id:guid}/link", LinkAsync).RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.link", Target).WithName("linkTask");
+            .RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.cancel", Target)
+            .Describe("cancelTask", "Cancel an open task, whoever has it.").Example("""{"comment":"not needed any more"}""");
+        tasks.MapPost("/{id:guid}/link", LinkAsync).RequirePermission(Permissions.TasksAdmin, onFlow: true).Audited("task.link", Target)
+            .Describe("linkTask", "Make a link that decides once, in the name of one person.").Example("""{"user":"bo","validFor":"P1D"}""");
 
-        void Change(string verb, Action<TaskStep, TaskActor, TaskDecisionBody> change) => tasks.MapPost(
+        void Change(string verb, string summary, Action<TaskStep, TaskActor, TaskDecisionBody> change) => tasks.MapPost(
             $"/{{id:guid}}/{verb}",
             (Guid id, TaskDecisionBody? body, Caller caller, TaskStore store, CancellationToken cancel) =>
                 ChangeAsync(store, caller, Permissions.TasksDecide, id, step => change(step, TaskActor.Of(caller), body ?? new(null, null)), cancel))
-            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited($"task.{verb}", Target).WithName($"{verb}Task");
+            .RequirePermission(Permissions.TasksDecide, onFlow: true).Audited($"task.{verb}", Target)
+            .Describe($"{verb}Task", summary, "Answers with the task as it then is.").Example("""{"comment":"so be it"}""");
     }
 
     /// <summary>Open to whoever has a link: it is the right itself.</summary>
@@ -74,7 +84,15 @@ internal static class TaskEndpoints
     }
 
     private static async Task<TaskPage> ListAsync(
-        TaskStore store, Caller caller, CancellationToken cancel, int skip = 0, int limit = 50, string? status = null, string? assignee = null, string? run = null, bool mine = false)
+        TaskStore store,
+        Caller caller,
+        CancellationToken cancel,
+        int skip = 0,
+        [Description("1 to 200.")] int limit = 50,
+        [Description("open, completed, expired or cancelled.")] string? status = null,
+        [Description("Name of who claimed it.")] string? assignee = null,
+        [Description("Id of the run that asked.")] string? run = null,
+        [Description("Only open ones that the caller may answer.")] bool mine = false)
     {
         if (skip < 0 || limit is < 1 or > MaxPage)
         {
@@ -131,6 +149,7 @@ internal static class TaskEndpoints
 
     private static string Required(string? text, string name) => !string.IsNullOrWhiteSpace(text) ? text : throw new BatonException(ErrorCodes.InvalidInput, $"{name} is missing", null, $"give {name}");
 
-    private static string? Comment(string? text) => string.IsNullOrWhiteSpace(text) ? null
+    /// <exception cref="BatonException">It is too long.</exception>
+    public static string? Comment(string? text) => string.IsNullOrWhiteSpace(text) ? null
         : text.Length <= MaxComment ? text : throw new BatonException(ErrorCodes.InvalidInput, "the comment is too long", $"it has {text.Length} characters, and may have {MaxComment}", "shorten it");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Baton.Jq;
 
 namespace Baton.Server.Tasks;
@@ -40,6 +41,7 @@ internal sealed record TaskPage(IReadOnlyList<TaskView> Items, int Total, int Sk
 /// <summary>A decision; data is what was filled in.</summary>
 internal sealed record TaskDecisionBody(string? Comment, JsonNode? Data)
 {
+    [JsonIgnore]
     public JqValue Value => JqValue.From(Data);
 }
 

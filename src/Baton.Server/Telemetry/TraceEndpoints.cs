@@ -1,9 +1,12 @@
+using System.ComponentModel;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Baton.Server.Errors;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Baton.Server.Telemetry.Spans;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Baton.Server.Telemetry;
@@ -15,14 +18,12 @@ internal static partial class TraceEndpoints
 
     public static void MapTraces(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/traces", ListAsync).RequirePermission(Permissions.TracesRead);
-        api.MapGet("/traces/{traceId}", ReadAsync).RequirePermission(Permissions.TracesRead);
-        api.MapGet("/runs/{id}/trace", ReadOfRunAsync).RequirePermission(Permissions.TracesRead);
+        api.MapGet("/traces", ListAsync).WithTags("Traces").Describe("listTraces", "List traces, the newest first.").RequirePermission(Permissions.TracesRead);
+        api.MapGet("/traces/{traceId}", ReadAsync).WithTags("Traces").Describe("getTrace", "Show a trace with its spans.").RequirePermission(Permissions.TracesRead);
+        api.MapGet("/runs/{id}/trace", ReadOfRunAsync).WithTags("Traces").Describe("getRunTrace", "Show the trace that a run belongs to.").RequirePermission(Permissions.TracesRead);
     }
 
-    /// <param name="limit">1 to 500.</param>
-    /// <param name="cursor">`next` of the page before.</param>
-    private static async Task<TraceList> ListAsync(SpanStore store, SpanWriter writer, CancellationToken cancel, int limit = 50, string? cursor = null)
+    private static async Task<TraceList> ListAsync(SpanStore store, SpanWriter writer, CancellationToken cancel, [Description("1 to 500.")] int limit = 50, [Description("`next` of the page before.")] string? cursor = null)
     {
         var before = long.MaxValue;
         if (limit is < 1 or > MaxLimit || (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before)))

@@ -76,17 +76,17 @@ public sealed partial class CoverageTests
     }
 
     [Fact]
-    public async Task Every_method_of_the_durable_service_asks_for_the_permission_to_read_or_write()
+    public async Task Every_method_of_the_durable_services_asks_for_the_permission_to_read_or_write()
     {
         await using var server = await TestServer.StartAsync(("Temporal:RequireAuthentication", "true"));
         foreach (var (caller, reads, writes) in new[] { (Roles.Viewer, true, false), (Roles.Operator, true, true), (Roles.Approver, true, false), (Roles.Admin, true, true) })
         {
             var connection = await ConnectAsync(server, await TokenAsync(server, caller));
-            foreach (var method in Methods())
+            foreach (var (service, method) in Methods(connection))
             {
                 var isRead = Regex.IsMatch(method.Name, "^(Get|List|Describe|Count|Scan|Query)");
                 var allowed = method.Name == nameof(WorkflowService.GetSystemInfoAsync) || (isRead ? reads : writes);
-                Assert.True(await IsDeniedAsync(connection, method) is not { } denied || denied != allowed, $"{method.Name} by {caller} should be {(allowed ? "allowed" : "denied")}");
+                Assert.True(await IsDeniedAsync(service, method) is not { } denied || denied != allowed, $"{service.GetType().Name}.{method.Name} by {caller} should be {(allowed ? "allowed" : "denied")}");
             }
         }
         var stranger = await Assert.ThrowsAsync<InvalidOperationException>(() => ConnectAsync(server, "bt_pat_nobodys"));
@@ -155,11 +155,14 @@ public sealed partial class CoverageTests
         return connection;
     }
 
-    private static IEnumerable<MethodInfo> Methods() => typeof(WorkflowService).GetMethods().Where(method =>
-        method.Name.EndsWith("Async", StringComparison.Ordinal) && method.GetParameters() is [{ ParameterType: var request }, ..] && request.IsAssignableTo(typeof(IMessage)));
+    private static IEnumerable<(RpcService Service, MethodInfo Method)> Methods(ITemporalConnection connection) =>
+        from service in new RpcService[] { connection.WorkflowService, connection.OperatorService }
+        from method in service.GetType().GetMethods()
+        where method.Name.EndsWith("Async", StringComparison.Ordinal) && method.GetParameters() is [{ ParameterType: var request }, ..] && request.IsAssignableTo(typeof(IMessage))
+        select (service, method);
 
     /// <returns>Null for a method that the server does not have.</returns>
-    private static async Task<bool?> IsDeniedAsync(ITemporalConnection connection, MethodInfo method)
+    private static async Task<bool?> IsDeniedAsync(RpcService service, MethodInfo method)
     {
         var request = (IMessage)Activator.CreateInstance(method.GetParameters()[0].ParameterType)!;
         if (request.Descriptor.FindFieldByName("namespace") is { FieldType: Google.Protobuf.Reflection.FieldType.String } ns)
@@ -169,7 +172,7 @@ public sealed partial class CoverageTests
         try
         {
             // A poll that is let in waits for work: that it waits is the answer.
-            await (Task)method.Invoke(connection.WorkflowService, [request, new RpcOptions { Retry = false, Timeout = method.Name.StartsWith("Poll", StringComparison.Ordinal) ? TimeSpan.FromSeconds(2) : null }])!;
+            await (Task)method.Invoke(service, [request, new RpcOptions { Retry = false, Timeout = method.Name.StartsWith("Poll", StringComparison.Ordinal) ? TimeSpan.FromSeconds(2) : null }])!;
             return false;
         }
         catch (RpcException refused)

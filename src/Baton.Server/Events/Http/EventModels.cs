@@ -29,6 +29,10 @@ internal sealed record DeadLetterPage(IReadOnlyList<DeadLetterView> Items, long?
 /// <summary>Where a consumer is to go: one of the two.</summary>
 internal sealed record SeekRequest(long? Offset, DateTimeOffset? Time);
 
+internal sealed record SeekResult(string Name, long Offset);
+
+internal sealed record RequeuedDeadLetter(long Id);
+
 /// <param name="Type">Pattern, see <see cref="EventPattern"/>.</param>
 internal sealed record EventFilter(string? Type, string? Source, string? Subject, string? Id)
 {

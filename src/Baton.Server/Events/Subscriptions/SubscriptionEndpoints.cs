@@ -3,6 +3,7 @@ using Baton.Server.Data;
 using Baton.Server.Errors;
 using Baton.Server.Events.Http;
 using Baton.Server.Events.Log;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -31,17 +32,21 @@ internal static class SubscriptionEndpoints
 {
     private const int DefaultAttempts = 10;
     private const int MostAttempts = 100;
+    private const string Example = """{"url":"https://example.com/events","secret":"secret://example","pattern":"shop.order.>"}""";
 
     public static void MapSubscriptions(this IEndpointRouteBuilder api)
     {
-        var subscriptions = api.MapGroup("/event-subscriptions");
+        var subscriptions = api.MapGroup("/event-subscriptions").WithTags("Events");
         subscriptions.MapGet("", async (BatonDb db, CancellationToken cancel) =>
-            (await db.Set<EventSubscription>().AsNoTracking().OrderBy(row => row.Id).ToListAsync(cancel)).Select(SubscriptionView.Of)).RequirePermission(Permissions.EventsRead);
-        subscriptions.MapGet("/{id:guid}", async (Guid id, BatonDb db, CancellationToken cancel) => SubscriptionView.Of(await FindAsync(db, id, cancel))).RequirePermission(Permissions.EventsRead);
-        subscriptions.MapPost("", CreateAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.create", "event-subscription");
-        subscriptions.MapPut("/{id:guid}", ChangeAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.change", "event-subscription/{id}");
-        subscriptions.MapPost("/{id:guid}/test", TestAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.test", "event-subscription/{id}");
-        subscriptions.MapDelete("/{id:guid}", DeleteAsync).RequirePermission(Permissions.EventsManage).Audited("subscriptions.delete", "event-subscription/{id}");
+            (await db.Set<EventSubscription>().AsNoTracking().OrderBy(row => row.Id).ToListAsync(cancel)).Select(SubscriptionView.Of))
+            .Describe("listSubscriptions", "List where events are sent to.").RequirePermission(Permissions.EventsRead);
+        subscriptions.MapGet("/{id:guid}", async (Guid id, BatonDb db, CancellationToken cancel) => SubscriptionView.Of(await FindAsync(db, id, cancel)))
+            .Describe("getSubscription", "Show one place that events are sent to.").RequirePermission(Permissions.EventsRead);
+        subscriptions.MapPost("", CreateAsync).Describe("createSubscription", "Send events to an address from now on, signed.").Example(Example).RequirePermission(Permissions.EventsManage).Audited("subscriptions.create", "event-subscription");
+        subscriptions.MapPut("/{id:guid}", ChangeAsync).Describe("changeSubscription", "Change where or which events are sent.", "Enables it again where it was disabled after failures.").Example(Example).RequirePermission(Permissions.EventsManage).Audited("subscriptions.change", "event-subscription/{id}");
+        subscriptions.MapPost("/{id:guid}/test", TestAsync).Describe("testSubscription", "Send an event made up for the purpose to an address, once.", "Also where the subscription is switched off; the answer says whether it arrived.")
+            .RequirePermission(Permissions.EventsManage).Audited("subscriptions.test", "event-subscription/{id}");
+        subscriptions.MapDelete("/{id:guid}", DeleteAsync).Describe("deleteSubscription", "Send no more events to an address.").Produces(StatusCodes.Status204NoContent).RequirePermission(Permissions.EventsManage).Audited("subscriptions.delete", "event-subscription/{id}");
     }
 
     private static async Task<SubscriptionView> CreateAsync(

@@ -3,6 +3,7 @@ using Baton.Server.Data;
 using Baton.Server.Errors;
 using Baton.Server.Events.Http;
 using Baton.Server.Events.Log;
+using Baton.Server.Http;
 using Baton.Server.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -17,6 +18,8 @@ internal sealed record WebhookView(string Name, WebhookKind Kind, string Secret,
         new(source.Name, source.Kind, source.Secret, source.Source, source.SignatureHeader, source.CreatedAt, $"/api/v1/webhooks/{source.Name}");
 }
 
+internal sealed record WebhookReceipt(IReadOnlyList<AppendedEvent> Events);
+
 /// <param name="Secret">Reference, secret://NAME.</param>
 internal sealed record WebhookRequest(WebhookKind Kind, string Secret, string? Source, string? SignatureHeader);
 
@@ -26,21 +29,25 @@ internal static class WebhookEndpoints
     public static void MapWebhooks(this IEndpointRouteBuilder api)
     {
         // Who sends is known by the signature alone.
-        api.MapPost("/webhooks/{name}", ReceiveAsync).AllowAnonymous().NotAudited("the log of events is their record");
+        api.MapPost("/webhooks/{name}", ReceiveAsync).WithTags("Webhooks").WithMetadata(new OwnBodyMetadata())
+            .Describe("receiveWebhook", "Take what a webhook sends.", "Who sends is known by the signature, which is checked as the kind of the webhook has it.")
+            .Body(null, "application/json").Example("""{"event":"push"}""").Produces<WebhookReceipt>().AllowAnonymous().NotAudited("the log of events is their record");
 
-        var sources = api.MapGroup("/webhook-sources");
+        var sources = api.MapGroup("/webhook-sources").WithTags("Webhooks");
         sources.MapGet("", async (BatonDb db, CancellationToken cancel) =>
-            (await db.Set<WebhookSource>().AsNoTracking().OrderBy(source => source.Name).ToListAsync(cancel)).Select(WebhookView.Of)).RequirePermission(Permissions.EventsRead);
-        sources.MapGet("/{name}", async (string name, BatonDb db, CancellationToken cancel) => WebhookView.Of(await FindAsync(db, name, cancel))).RequirePermission(Permissions.EventsRead);
-        sources.MapPut("/{name}", SetAsync).RequirePermission(Permissions.EventsManage).Audited("webhooks.set", "webhook/{name}");
-        sources.MapDelete("/{name}", DeleteAsync).RequirePermission(Permissions.EventsManage).Audited("webhooks.delete", "webhook/{name}");
+            (await db.Set<WebhookSource>().AsNoTracking().OrderBy(source => source.Name).ToListAsync(cancel)).Select(WebhookView.Of))
+            .Describe("listWebhooks", "List the webhooks that are taken.").RequirePermission(Permissions.EventsRead);
+        sources.MapGet("/{name}", async (string name, BatonDb db, CancellationToken cancel) => WebhookView.Of(await FindAsync(db, name, cancel)))
+            .Describe("getWebhook", "Show a webhook.").RequirePermission(Permissions.EventsRead);
+        sources.MapPut("/{name}", SetAsync).Describe("setWebhook", "Take a webhook, or change how it is taken.").Example("""{"kind":"github","secret":"secret://github"}""").RequirePermission(Permissions.EventsManage).Audited("webhooks.set", "webhook/{name}");
+        sources.MapDelete("/{name}", DeleteAsync).Describe("deleteWebhook", "Take a webhook no more.").Produces(StatusCodes.Status204NoContent).RequirePermission(Permissions.EventsManage).Audited("webhooks.delete", "webhook/{name}");
     }
 
     private static async Task<IResult> ReceiveAsync(string name, HttpRequest request, BatonDb db, WebhookReceiver receiver, CancellationToken cancel)
     {
         var message = new WebhookMessage(request.Headers, request.ContentType, await CloudEventRequests.ReadBodyAsync(request, cancel));
         var appended = await receiver.ReceiveAsync(await FindAsync(db, name, cancel), message, cancel);
-        return TypedResults.Ok(new { events = appended });
+        return TypedResults.Ok(new WebhookReceipt(appended));
     }
 
     private static async Task<WebhookView> SetAsync(string name, WebhookRequest request, BatonDb db, TimeProvider time, CancellationToken cancel)
