@@ -21,6 +21,7 @@ public sealed class EventVerbTests(EventVerbTests.LivingServer living) : IClassF
         var offsets = published.Json.AsArray().Select(receipt => $"{receipt!["offset"]}").ToArray();
         Assert.Empty(published.Error);
         Assert.True((bool)(await RunAsync("event", "publish", file, "--json")).Expect(ExitCodes.Success).Json[0]!["duplicate"]!);
+        Assert.Contains("cannot be read", (await RunAsync("event", "publish", file + ".gone")).Expect(ExitCodes.Usage).Error, StringComparison.Ordinal);
         await File.WriteAllTextAsync(file, """{"total":3}""");
         Assert.Contains("/cli", (await RunAsync("event", "publish", file, "--type", "order.sent", "--subject", "order/1")).Expect(ExitCodes.Success).Out, StringComparison.Ordinal);
 

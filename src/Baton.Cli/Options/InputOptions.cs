@@ -26,7 +26,7 @@ internal sealed class InputOptions
     /// <summary>The arguments as payloads; null when none was given.</summary>
     public Payloads? Read(ParseResult parsed)
     {
-        var texts = (parsed.GetValue(input) ?? []).Concat((parsed.GetValue(inputFile) ?? []).Select(ReadFile)).ToList();
+        var texts = (parsed.GetValue(input) ?? []).Concat((parsed.GetValue(inputFile) ?? []).Select(static path => InputFile.Read(path, "name a file that holds JSON"))).ToList();
         if (texts.Count == 0)
         {
             return null;
@@ -70,18 +70,6 @@ internal sealed class InputOptions
             throw Invalid($"--input '{text}' is not JSON", "a string needs quotes of its own: --input '\"text\"'");
         }
         return ByteString.CopyFromUtf8(text);
-    }
-
-    private static string ReadFile(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new BatonException(ErrorCodes.InvalidInput, $"--input-file {path} cannot be read", exception.Message, "name a file that holds JSON", exception);
-        }
     }
 
     private static BatonException Invalid(string message, string remedy) => new(ErrorCodes.InvalidInput, message, null, remedy);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Baton.Cli.Api;
+using Baton.Cli.Options;
 using Baton.Server.Errors;
 
 namespace Baton.Cli.Verbs;
@@ -27,7 +28,7 @@ internal static class EventNoun
         var command = new Command("publish", "Publish events.") { file, type, source, subject };
         api.SetAction(command, async call =>
         {
-            var text = call.Get(file) is "-" ? await System.Console.In.ReadToEndAsync(call.Cancel) : await File.ReadAllTextAsync(call.Get(file), call.Cancel);
+            var text = call.Get(file) is "-" ? await System.Console.In.ReadToEndAsync(call.Cancel) : InputFile.Read(call.Get(file), "name a file that holds a CloudEvent in JSON, or - for stdin");
             JsonNode? body;
             try
             {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Baton.Cli.Api;
+using Baton.Cli.Options;
 using Baton.Flows.Model;
 using Baton.Flows.Validate;
 using Baton.Server.Errors;
@@ -26,17 +27,7 @@ internal static class FlowNoun
         });
     }
 
-    public static string ReadFile(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new BatonException(ErrorCodes.InvalidInput, $"{path} cannot be read", exception.Message, "name a flow file", exception);
-        }
-    }
+    public static string ReadFile(string path) => InputFile.Read(path, "name a flow file");
 
     /// <exception cref="BatonException">The flow has errors; the cause lists them all.</exception>
     public static FlowDefinition ReadFlow(string path)
