@@ -29,7 +29,7 @@ internal static class WebhookEndpoints
     public static void MapWebhooks(this IEndpointRouteBuilder api)
     {
         // Who sends is known by the signature alone.
-        api.MapPost("/webhooks/{name}", ReceiveAsync).WithTags("Webhooks").WithMetadata(new OwnBodyMetadata())
+        api.MapPost("/webhooks/{name}", ReceiveAsync).WithTags("Webhooks")
             .Describe("receiveWebhook", "Take what a webhook sends.", "Who sends is known by the signature, which is checked as the kind of the webhook has it.")
             .Body(null, "application/json").Example("""{"event":"push"}""").Produces<WebhookReceipt>().AllowAnonymous().NotAudited("the log of events is their record");
 
